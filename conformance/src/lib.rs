@@ -1,0 +1,1 @@
+//! temps-plugin-conformance
