@@ -5,12 +5,14 @@ use serde::{Deserialize, Serialize};
 
 use crate::Secret;
 use crate::limits::API_CALL_BODY_BYTES;
+use crate::strict;
 use crate::validate::{Checker, Violations, Wire};
 
 /// Parameters of `api_call`.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 pub struct ApiCall {
     /// The HTTP method.
+    #[serde(deserialize_with = "strict::one")]
     pub method: ApiMethod,
     /// An absolute path below `/api`, without query.
     #[schemars(regex(pattern = API_PATH_REGEX))]
@@ -19,7 +21,11 @@ pub struct ApiCall {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub query: Option<String>,
     /// The body.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(
+        default,
+        deserialize_with = "strict::maybe",
+        skip_serializing_if = "Option::is_none"
+    )]
     pub body: Option<ApiBody>,
     /// The `x-temps-actor-token` of the request being served.
     #[schemars(schema_with = "actor_schema")]
@@ -57,7 +63,7 @@ pub enum ApiBody {
     /// JSON, as text.
     Json(String),
     /// A form of several parts.
-    Multipart(Vec<ApiPart>),
+    Multipart(#[serde(deserialize_with = "strict::many")] Vec<ApiPart>),
 }
 
 /// One part of a multipart body.
@@ -73,6 +79,7 @@ pub struct ApiPart {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub content_type: Option<String>,
     /// The content.
+    #[serde(deserialize_with = "strict::one")]
     pub content: ApiContent,
 }
 
@@ -98,26 +105,17 @@ pub struct ApiReply {
 }
 
 impl ApiContent {
-    /// The content's size in bytes, before base64.
+    /// The content's size in bytes, as it is sent: base64 counts at its encoded length.
     #[must_use]
     pub fn size(&self) -> usize {
         match self {
-            Self::Text(text) => text.len(),
-            Self::Binary(base64) => {
-                let padding = base64
-                    .bytes()
-                    .rev()
-                    .take_while(|b| *b == b'=')
-                    .count()
-                    .min(2);
-                (base64.len() / 4 * 3).saturating_sub(padding)
-            }
+            Self::Text(value) | Self::Binary(value) => value.len(),
         }
     }
 }
 
 impl ApiBody {
-    /// The body's size in bytes over all its parts, before base64.
+    /// The body's size in bytes over all its parts, as it is sent.
     #[must_use]
     pub fn size(&self) -> usize {
         match self {
@@ -132,7 +130,7 @@ impl ApiBody {
             size <= API_CALL_BODY_BYTES,
             "body",
             &format!("{size} bytes"),
-            "at most 32 MiB (33,554,432 bytes) over all parts, before base64",
+            "at most 32 MiB (33,554,432 bytes) over all parts, as they are sent",
         );
         match self {
             Self::Json(text) => check.require(

@@ -79,7 +79,7 @@ macro_rules! calls {
                 match method {
                     $( $name => {
                         let params: $params =
-                            serde_json::from_value(params).map_err(CallError::shape)?;
+                            crate::strict::one(params).map_err(CallError::shape)?;
                         params.check().map_err(CallError::values)?;
                         Ok(Self::$variant(params))
                     } )+
@@ -136,12 +136,6 @@ impl Method {
             self,
             Self::GetHostCapabilities | Self::GenerateAi | Self::ApiCall
         )
-    }
-
-    /// Whether the method takes no parameters, so that none are written.
-    #[must_use]
-    pub const fn takes_nothing(self) -> bool {
-        matches!(self, Self::GetHostCapabilities)
     }
 }
 
@@ -243,7 +237,7 @@ pub struct ListDeployments {
     pub limit: Option<u32>,
 }
 
-/// Parameters of `get_host_capabilities`: none, so that `params` is not written.
+/// Parameters of `get_host_capabilities`: none, written as `{}`.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct GetHostCapabilities {}
 

@@ -7,6 +7,7 @@ use serde_json::Value;
 
 use crate::calls::CallParams;
 use crate::open_enum::open_enum;
+use crate::strict;
 use crate::validate::{DecodeError, Violations, Wire};
 use crate::{Dialect, PluginEvent};
 
@@ -66,13 +67,18 @@ pub enum PluginFrame1<P = Value> {
 
 /// What a plugin sends in dialect 2: requests and nothing else.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(tag = "type", rename_all = "snake_case")]
+#[serde(
+    tag = "type",
+    rename_all = "snake_case",
+    bound(deserialize = "P: Deserialize<'de>")
+)]
 pub enum PluginFrame2<P = Value> {
     /// A call.
     Request {
         /// Chosen by the plugin, echoed by the host.
         id: u64,
         /// The method called, with its parameters.
+        #[serde(deserialize_with = "strict::one")]
         call: CallParts<P>,
     },
 }
@@ -96,6 +102,7 @@ pub enum HostFrame1 {
     /// Something that happened on the platform.
     Event {
         /// The event.
+        #[serde(deserialize_with = "strict::one")]
         event: PluginEvent,
     },
 }
@@ -109,18 +116,20 @@ pub enum HostFrame2 {
         /// The request's id.
         id: u64,
         /// What came of it.
+        #[serde(deserialize_with = "strict::one")]
         outcome: Outcome2,
     },
     /// Something that happened on the platform.
     Event {
         /// The event.
+        #[serde(deserialize_with = "strict::one")]
         event: PluginEvent,
     },
 }
 
-/// What came of a call, in dialect 2.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "snake_case")]
+/// What came of a call, in dialect 2: `ok` or `err`. A `null` beside the other one counts as absent.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(try_from = "RawOutcome2", into = "RawOutcome2")]
 pub enum Outcome2 {
     /// It was answered.
     Ok {
@@ -131,6 +140,73 @@ pub enum Outcome2 {
     },
     /// It was refused.
     Err(ErrorBody),
+}
+
+#[derive(Serialize, Deserialize)]
+struct RawOutcome2 {
+    #[serde(
+        default,
+        deserialize_with = "strict::maybe",
+        skip_serializing_if = "Option::is_none"
+    )]
+    ok: Option<Answer2>,
+    #[serde(
+        default,
+        deserialize_with = "strict::maybe",
+        skip_serializing_if = "Option::is_none"
+    )]
+    err: Option<ErrorBody>,
+}
+
+/// An answer in dialect 2.
+#[derive(Serialize, Deserialize, JsonSchema)]
+struct Answer2 {
+    /// The method that was called: a plugin checks it.
+    method: String,
+    /// The answer.
+    result: Value,
+}
+
+impl TryFrom<RawOutcome2> for Outcome2 {
+    type Error = &'static str;
+
+    fn try_from(raw: RawOutcome2) -> Result<Self, Self::Error> {
+        match (raw.ok, raw.err) {
+            (Some(Answer2 { method, result }), None) => Ok(Self::Ok { method, result }),
+            (None, Some(error)) => Ok(Self::Err(error)),
+            (None, None) => Err("an outcome has `ok` or `err`; this one has neither"),
+            (Some(_), Some(_)) => Err("an outcome has `ok` or `err`; this one has both"),
+        }
+    }
+}
+
+impl From<Outcome2> for RawOutcome2 {
+    fn from(outcome: Outcome2) -> Self {
+        let (ok, err) = match outcome {
+            Outcome2::Ok { method, result } => (Some(Answer2 { method, result }), None),
+            Outcome2::Err(error) => (None, Some(error)),
+        };
+        Self { ok, err }
+    }
+}
+
+impl JsonSchema for Outcome2 {
+    fn schema_name() -> std::borrow::Cow<'static, str> {
+        "Outcome2".into()
+    }
+
+    fn json_schema(generator: &mut SchemaGenerator) -> Schema {
+        let ok = generator.subschema_for::<Answer2>();
+        let err = generator.subschema_for::<ErrorBody>();
+        json_schema!({
+            "type": "object",
+            "description": "What came of a call, in dialect 2: `ok` or `err`.",
+            "anyOf": [
+                { "required": ["ok"], "properties": { "ok": ok, "err": { "type": "null" } } },
+                { "required": ["err"], "properties": { "err": err, "ok": { "type": "null" } } },
+            ],
+        })
+    }
 }
 
 /// The answer to a request in dialect 1: `result` or `error`. A `null` beside the other one counts
@@ -153,7 +229,11 @@ struct RawResponse1 {
         skip_serializing_if = "Option::is_none"
     )]
     result: Option<Value>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(
+        default,
+        deserialize_with = "strict::maybe",
+        skip_serializing_if = "Option::is_none"
+    )]
     error: Option<ErrorBody>,
 }
 
@@ -286,7 +366,7 @@ impl Request {
         params: &P,
     ) -> Result<String, serde_json::Error> {
         let method = P::METHOD.as_str().to_owned();
-        let params = (!P::METHOD.takes_nothing()).then_some(params);
+        let params = Some(params);
         match dialect {
             Dialect::One => serde_json::to_string(&PluginFrame1::Request { id, method, params }),
             Dialect::Two => {

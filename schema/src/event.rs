@@ -75,7 +75,7 @@ macro_rules! known_events {
         impl EventPayload {
             fn parse(event_type: &str, data: &Value) -> Result<Self, serde_json::Error> {
                 Ok(match event_type {
-                    $( $name => Self::$variant(<$payload>::deserialize(data)?), )+
+                    $( $name => Self::$variant(crate::strict::one::<_, $payload>(data)?), )+
                     _ => Self::Unknown,
                 })
             }

@@ -32,6 +32,7 @@ mod open_enum;
 mod pattern;
 pub mod platform;
 mod secret;
+mod strict;
 pub mod validate;
 
 pub use dialect::Dialect;

@@ -18,7 +18,7 @@ pub const NAME_MAX_CHARS: usize = 64;
 pub const BODY_FLOOR_BYTES: usize = 16 * 1024 * 1024;
 /// A plugin takes channel messages of at least this size, in bytes.
 pub const CHANNEL_MESSAGE_FLOOR_BYTES: usize = 16 * 1024 * 1024;
-/// Largest `api_call` body, over all its parts and before base64, in bytes.
+/// Largest `api_call` body, over all its parts and as it is sent, in bytes.
 pub const API_CALL_BODY_BYTES: usize = 32 * 1024 * 1024;
 /// How long a plugin waits after `ready` for its first channel before it exits.
 pub const CHANNEL_DEADLINE: Duration = Duration::from_secs(30);

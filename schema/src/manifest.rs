@@ -7,6 +7,7 @@ use crate::http::path;
 use crate::limits::NAME_MAX_CHARS;
 use crate::open_enum::open_enum;
 use crate::pattern::{EVENT_PATTERN_REGEX, EventPattern};
+use crate::strict;
 use crate::validate::{Checker, Violations, Wire};
 
 /// What a plugin says of itself (PROTOCOL.md, section "Manifest").
@@ -27,10 +28,14 @@ pub struct PluginManifest {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub description: Option<String>,
     /// Entries in the console's navigation.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "strict::many")]
     pub nav: Vec<NavEntry>,
     /// A user interface bundle the console loads itself.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(
+        default,
+        deserialize_with = "strict::maybe",
+        skip_serializing_if = "Option::is_none"
+    )]
     pub ui: Option<UiManifest>,
     /// Whether the plugin needs the platform's database. Always written: older readers take a
     /// missing one as true.
@@ -51,7 +56,11 @@ pub struct PluginManifest {
     #[schemars(inner(regex(pattern = HEALTH_PATH_REGEX)))]
     pub public_paths: Vec<String>,
     /// Which use of the platform's API is wanted (dialect 2).
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[serde(
+        default,
+        deserialize_with = "strict::many",
+        skip_serializing_if = "Vec::is_empty"
+    )]
     pub capabilities: Vec<Capability>,
     /// What an administrator is asked to grant (dialect 2): a request, not a right.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -64,11 +73,15 @@ pub struct PluginManifest {
 }
 
 const NAME_REGEX: &str = r"^[a-z0-9]+(-[a-z0-9]+)*$";
-/// The expression published at semver.org.
-const SEMVER_REGEX: &str = r"^(0|[1-9]\d*)\.(0|[1-9]\d*)\.(0|[1-9]\d*)(-((0|[1-9]\d*|\d*[a-zA-Z-][0-9a-zA-Z-]*)(\.(0|[1-9]\d*|\d*[a-zA-Z-][0-9a-zA-Z-]*))*))?(\+([0-9a-zA-Z-]+(\.[0-9a-zA-Z-]+)*))?$";
+/// The expression published at semver.org, with `[0-9]` for `\d`, which is more than ASCII in places.
+const SEMVER_REGEX: &str = concat!(
+    r"^(0|[1-9][0-9]*)\.(0|[1-9][0-9]*)\.(0|[1-9][0-9]*)",
+    r"(-((0|[1-9][0-9]*|[0-9]*[a-zA-Z-][0-9a-zA-Z-]*)(\.(0|[1-9][0-9]*|[0-9]*[a-zA-Z-][0-9a-zA-Z-]*))*))?",
+    r"(\+([0-9a-zA-Z-]+(\.[0-9a-zA-Z-]+)*))?$",
+);
 const HEALTH_PATH_REGEX: &str =
     r##"^(?!/(_temps|_events)(/|$))(?!.*/\.{1,2}(/|$))/[!-"$&->@-\[\]-~]*$"##;
-const NAV_PATH_REGEX: &str = r"^/(?!/)[^\\\s\x00-\x1f\x7f]*$";
+const NAV_PATH_REGEX: &str = r"^/(?!/)[^\\\x00-\x20\x7f]*$";
 
 fn default_health_path() -> String {
     path::HEALTH.to_owned()
@@ -100,12 +113,12 @@ pub struct NavEntry {
     #[schemars(length(min = 1))]
     pub icon: String,
     /// Where the entry goes.
+    #[serde(deserialize_with = "strict::one")]
     pub section: NavSection,
     /// The console's client route, starting with one `/`.
     #[schemars(regex(pattern = NAV_PATH_REGEX))]
     pub path: String,
     /// Lower comes first.
-    #[serde(default)]
     pub order: u32,
 }
 
@@ -131,7 +144,7 @@ pub struct UiManifest {
     #[serde(default)]
     pub css: Vec<String>,
     /// The client routes it draws.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "strict::many")]
     pub routes: Vec<UiRoute>,
 }
 
@@ -230,7 +243,7 @@ impl Wire for PluginManifest {
             "words of `a-z 0-9` joined by `-`, at most 64 characters",
         );
         check.require(
-            semver::Version::parse(&self.version).is_ok(),
+            is_semver(&self.version),
             "version",
             &self.version,
             "a SemVer version such as `1.0.0`",
@@ -331,6 +344,28 @@ fn is_name(name: &str) -> bool {
         })
 }
 
+/// Semantic Versioning 2.0.0, whose numbers have no upper bound.
+fn is_semver(version: &str) -> bool {
+    let (rest, build) = match version.split_once('+') {
+        Some((rest, build)) => (rest, Some(build)),
+        None => (version, None),
+    };
+    let (core, pre) = match rest.split_once('-') {
+        Some((core, pre)) => (core, Some(pre)),
+        None => (rest, None),
+    };
+    let is_digits = |text: &str| !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit());
+    let is_number = |text: &str| is_digits(text) && (text == "0" || !text.starts_with('0'));
+    let is_identifier = |text: &str| {
+        !text.is_empty() && text.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-')
+    };
+    let is_pre = |text: &str| is_identifier(text) && (!is_digits(text) || is_number(text));
+    core.split('.').count() == 3
+        && core.split('.').all(is_number)
+        && pre.is_none_or(|pre| pre.split('.').all(is_pre))
+        && build.is_none_or(|build| build.split('.').all(is_identifier))
+}
+
 fn is_server_path(path: &str) -> bool {
     path.starts_with('/')
         && path
@@ -348,7 +383,7 @@ fn is_nav_path(path: &str) -> bool {
         && !path.starts_with("//")
         && !path
             .chars()
-            .any(|c| c == '\\' || c.is_whitespace() || c.is_ascii_control())
+            .any(|c| c == '\\' || c == ' ' || c.is_ascii_control())
 }
 
 /// Builds a [`PluginManifest`], one method a field.

@@ -4,6 +4,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::manifest::HostPermission;
+use crate::strict;
 use crate::validate::Wire;
 
 /// A project.
@@ -101,10 +102,12 @@ pub struct Deployment {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct HostCapabilities {
     /// The account the plugin acts as.
+    #[serde(deserialize_with = "strict::one")]
     pub actor: Actor,
     /// What is granted now. A grant may go at any time.
     pub permissions: Vec<HostPermission>,
     /// The state of text generation.
+    #[serde(deserialize_with = "strict::one")]
     pub ai: AiStatus,
 }
 

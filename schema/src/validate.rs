@@ -125,7 +125,8 @@ impl From<Violations> for DecodeError {
 /// A message of the protocol: JSON of a known shape, with rules on its values.
 ///
 /// [`Wire::from_json`] accepts exactly what the type's JSON Schema accepts; `vectors/` holds both to
-/// it.
+/// it. A schema cannot see into two things, both in the body of an `api_call`: whether its text is
+/// JSON, and how many bytes it has.
 pub trait Wire: Serialize + DeserializeOwned + JsonSchema {
     /// Checks what the shape alone cannot.
     fn validate(&self) -> Result<(), Violations> {
@@ -134,7 +135,7 @@ pub trait Wire: Serialize + DeserializeOwned + JsonSchema {
 
     /// Reads and validates one message.
     fn from_json(bytes: &[u8]) -> Result<Self, DecodeError> {
-        let value: Self = serde_json::from_slice(bytes).map_err(DecodeError::Shape)?;
+        let value: Self = crate::strict::message(bytes)?;
         value.validate()?;
         Ok(value)
     }

@@ -1,0 +1,54 @@
+//! What arrived so far: events, and requests whose caller went away.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use axum::Json;
+use axum::Router;
+use axum::extract::State;
+use axum::http::StatusCode;
+use axum::routing::get;
+use serde_json::{Value, json};
+use temps_plugin_sdk::PluginEvent;
+
+use crate::AppState;
+
+#[derive(Clone, Default)]
+pub(crate) struct Recorded(Arc<Inner>);
+
+#[derive(Default)]
+struct Inner {
+    events: Mutex<Vec<PluginEvent>>,
+    cancelled: AtomicU64,
+}
+
+impl Recorded {
+    pub(crate) fn add(&self, event: PluginEvent) {
+        self.events().push(event);
+    }
+
+    pub(crate) fn count_cancelled(&self) {
+        self.0.cancelled.fetch_add(1, Ordering::Relaxed);
+    }
+
+    pub(crate) fn cancelled(&self) -> u64 {
+        self.0.cancelled.load(Ordering::Relaxed)
+    }
+
+    fn events(&self) -> MutexGuard<'_, Vec<PluginEvent>> {
+        self.0.events.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+pub(crate) fn routes() -> Router<AppState> {
+    Router::new().route("/events", get(events).delete(forget))
+}
+
+async fn events(State(state): State<AppState>) -> Json<Value> {
+    Json(json!({ "events": *state.recorded.events() }))
+}
+
+async fn forget(State(state): State<AppState>) -> StatusCode {
+    state.recorded.events().clear();
+    StatusCode::NO_CONTENT
+}

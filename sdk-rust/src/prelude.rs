@@ -1,0 +1,12 @@
+//! Everything a plugin usually needs: `use temps_plugin_sdk::prelude::*;`.
+
+pub use axum;
+pub use axum::routing::{any, delete, get, patch, post, put};
+pub use serde_json;
+pub use tracing;
+
+pub use crate::{
+    Caller, Capability, Dialect, ErrorKind, ExternalPlugin, HostPermission, NavEntry, NavSection,
+    PluginContext, PluginEvent, PluginManifest, PluginOptions, PluginSdkError, TempsAuth,
+    TempsClient, UiAssets, UiManifest, UiRoute, VerifiedCaller, temps_core,
+};

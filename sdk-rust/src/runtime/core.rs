@@ -1,0 +1,141 @@
+//! What the runtime needs of a plugin, whatever language its author writes. [`ExternalPlugin`] is
+//! one way to provide it; the bindings for other languages are others.
+
+use std::convert::Infallible;
+use std::future::Future;
+use std::panic::AssertUnwindSafe;
+use std::pin::Pin;
+use std::sync::Arc;
+
+use axum::body::Body;
+use http::{Request, Response};
+use serde_json::Value;
+use temps_plugin_schema::{PluginEvent, PluginManifest};
+use tower::{Service, ServiceExt};
+
+use crate::runtime::hidden_routes;
+use crate::{ErrorKind, ExternalPlugin, PluginContext, PluginOptions, PluginSdkError, UiAssets};
+
+/// A boxed future.
+pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
+
+/// A plugin as the runtime drives it. Every hook runs on a worker of a multi-thread tokio runtime;
+/// the runtime catches its panics.
+pub trait PluginCore: Send + Sync + 'static {
+    /// What the plugin says of itself.
+    fn manifest(&self) -> PluginManifest;
+
+    /// What the author changed about the runtime.
+    fn options(&self) -> PluginOptions {
+        PluginOptions::default()
+    }
+
+    /// A user interface to serve at `/ui/`.
+    fn ui_assets(&self) -> Option<UiAssets> {
+        None
+    }
+
+    /// An `OpenAPI` document of the plugin's own routes.
+    ///
+    /// # Errors
+    /// When the document cannot be written as JSON; the plugin then starts without it.
+    fn openapi(&self) -> Result<Option<Value>, PluginSdkError> {
+        Ok(None)
+    }
+
+    /// Makes what answers the plugin's own routes, and runs the start hook.
+    fn start(&self, ctx: PluginContext) -> BoxFuture<'_, Result<Arc<dyn App>, PluginSdkError>>;
+
+    /// Handles one event. The next one waits.
+    fn on_event<'a>(
+        &'a self,
+        ctx: &'a PluginContext,
+        event: PluginEvent,
+    ) -> BoxFuture<'a, Result<(), PluginSdkError>>;
+
+    /// Runs the shutdown hook.
+    fn on_shutdown<'a>(&'a self, ctx: &'a PluginContext) -> BoxFuture<'a, ()>;
+}
+
+/// What answers requests: any [`tower::Service`] that never fails.
+pub trait App: Send + Sync + 'static {
+    /// Answers one request.
+    fn call(&self, request: Request<Body>) -> BoxFuture<'static, Response<Body>>;
+}
+
+impl<S> App for S
+where
+    S: Service<Request<Body>, Response = Response<Body>, Error = Infallible>
+        + Clone
+        + Send
+        + Sync
+        + 'static,
+    S::Future: Send + 'static,
+{
+    fn call(&self, request: Request<Body>) -> BoxFuture<'static, Response<Body>> {
+        let answer = self.clone().oneshot(request);
+        Box::pin(async move {
+            match answer.await {
+                Ok(response) => response,
+                Err(never) => match never {},
+            }
+        })
+    }
+}
+
+/// An [`ExternalPlugin`], driven.
+pub(crate) struct RustPlugin<P>(pub(crate) P);
+
+impl<P: ExternalPlugin> PluginCore for RustPlugin<P> {
+    fn manifest(&self) -> PluginManifest {
+        self.0.manifest()
+    }
+
+    fn options(&self) -> PluginOptions {
+        self.0.options()
+    }
+
+    fn ui_assets(&self) -> Option<UiAssets> {
+        self.0.ui_assets()
+    }
+
+    fn openapi(&self) -> Result<Option<Value>, PluginSdkError> {
+        Ok(self
+            .0
+            .openapi_schema()
+            .map(serde_json::to_value)
+            .transpose()?)
+    }
+
+    fn start(&self, ctx: PluginContext) -> BoxFuture<'_, Result<Arc<dyn App>, PluginSdkError>> {
+        Box::pin(async move {
+            let router = tokio::task::block_in_place(|| self.0.router(ctx.clone()));
+            hidden_routes::warn(&router, &self.0.manifest(), self.0.ui_assets().is_some());
+            self.0.on_start_async(&ctx).await?;
+            Ok(Arc::new(router) as Arc<dyn App>)
+        })
+    }
+
+    fn on_event<'a>(
+        &'a self,
+        ctx: &'a PluginContext,
+        event: PluginEvent,
+    ) -> BoxFuture<'a, Result<(), PluginSdkError>> {
+        Box::pin(async move {
+            self.0.on_event_async(ctx, event).await;
+            Ok(())
+        })
+    }
+
+    fn on_shutdown<'a>(&'a self, ctx: &'a PluginContext) -> BoxFuture<'a, ()> {
+        Box::pin(self.0.on_shutdown_async(ctx))
+    }
+}
+
+/// Runs a piece of author code that the plugin cannot start without; a panic is an error.
+pub(crate) fn guarded<T>(what: &str, code: impl FnOnce() -> T) -> Result<T, PluginSdkError> {
+    std::panic::catch_unwind(AssertUnwindSafe(code)).map_err(|_| {
+        let message = format!("{what} panicked; the line before says where");
+        PluginSdkError::new(ErrorKind::Start, message)
+    })
+}

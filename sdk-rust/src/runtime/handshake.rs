@@ -1,0 +1,185 @@
+//! The lines over stdout and stdin (PROTOCOL.md, section "Handshake").
+
+use std::io::{Read, Write};
+use std::path::PathBuf;
+
+use serde_json::Value;
+use temps_plugin_schema::handshake::{LaunchConfig, PluginLine};
+use temps_plugin_schema::{DecodeError, Dialect, PluginManifest, Secret, Wire, limits};
+use tokio::sync::oneshot;
+use tokio::time::timeout;
+
+use super::args::Arguments;
+use super::stdio::read_line;
+use crate::{ErrorKind, PluginSdkError};
+
+/// The plugin's side of the handshake.
+pub(crate) struct Handshake {
+    dialect: Dialect,
+    /// Taken when the launch line is read; dialect 1 never does (HS-14).
+    stdin: Option<Box<dyn Read + Send>>,
+    /// Kept open for the plugin's whole life: a host may take its end for the process's.
+    stdout: Box<dyn Write + Send>,
+}
+
+/// What a host has told a plugin, in either dialect.
+pub(crate) struct Launched {
+    pub(crate) dialect: Dialect,
+    pub(crate) socket_path: PathBuf,
+    pub(crate) data_dir: PathBuf,
+    pub(crate) auth_secret: Secret,
+    pub(crate) database_url: Option<Secret>,
+    pub(crate) host_api_url: Option<String>,
+    pub(crate) host_data_dir: Option<PathBuf>,
+}
+
+impl Handshake {
+    pub(crate) fn new(
+        dialect: Dialect,
+        stdin: Box<dyn Read + Send>,
+        stdout: Box<dyn Write + Send>,
+    ) -> Self {
+        Self {
+            dialect,
+            stdin: Some(stdin),
+            stdout,
+        }
+    }
+
+    /// Writes the first line.
+    pub(crate) fn announce(&mut self, manifest: &PluginManifest) -> Result<(), PluginSdkError> {
+        let line = PluginLine::announce(self.dialect, manifest.clone());
+        let text = serde_json::to_string(&line)?;
+        if text.len() >= limits::HANDSHAKE_LINE_BYTES {
+            return Err(PluginSdkError::new(
+                ErrorKind::Manifest,
+                format!(
+                    "the manifest has {} bytes; a handshake line has at most 2 MiB",
+                    text.len()
+                ),
+            ));
+        }
+        self.write(text)
+    }
+
+    /// Gathers what the host gives: by argument in dialect 1, by its launch line in dialect 2.
+    pub(crate) async fn launched(
+        &mut self,
+        manifest: &PluginManifest,
+        arguments: Arguments,
+    ) -> Result<Launched, PluginSdkError> {
+        let dialect = self.dialect;
+        let Arguments {
+            socket_path,
+            data_dir,
+            auth_secret,
+            database_url,
+            host_api_url,
+            ..
+        } = arguments;
+        let (auth_secret, database_url, host_data_dir) = match auth_secret {
+            Some(secret) => (secret, database_url, None),
+            None => {
+                let config = self.launch_line(manifest).await?;
+                (
+                    config.auth_secret,
+                    config.database_url,
+                    config.host_data_dir,
+                )
+            }
+        };
+        Ok(Launched {
+            dialect,
+            socket_path,
+            data_dir,
+            auth_secret,
+            database_url,
+            host_api_url,
+            host_data_dir: host_data_dir.map(PathBuf::from),
+        })
+    }
+
+    /// Reads and checks the host's launch line (HS-25 to HS-37).
+    async fn launch_line(
+        &mut self,
+        manifest: &PluginManifest,
+    ) -> Result<LaunchConfig, PluginSdkError> {
+        let Some(stdin) = self.stdin.take() else {
+            return Err(refused("stdin was read before"));
+        };
+        let (sender, line) = oneshot::channel();
+        // A thread of its own: a read of stdin cannot be cancelled, and must not hold up the runtime.
+        std::thread::Builder::new()
+            .name("launch-line".to_owned())
+            .spawn(move || {
+                drop(sender.send(read_line(stdin, limits::LAUNCH_LINE_BYTES)));
+            })?;
+        let line = match timeout(limits::HANDSHAKE_STEP, line).await {
+            Ok(Ok(Ok(Some(line)))) => line,
+            Ok(Ok(Ok(None))) => return Err(refused("stdin ended before a complete line")),
+            Ok(Ok(Err(error))) => return Err(refused(&error.to_string())),
+            Ok(Err(_)) => return Err(refused("stdin cannot be read")),
+            Err(_) => return Err(refused("none came within 30 s of `hello`")),
+        };
+        let config = LaunchConfig::from_json(&line).map_err(|error| refused(&explain(&error)))?;
+        config
+            .validate_for(manifest)
+            .map_err(|error| refused(&error.to_string()))?;
+        Ok(config)
+    }
+
+    /// Writes the second line.
+    pub(crate) fn ready(
+        &mut self,
+        has_ui: bool,
+        openapi: Option<Value>,
+    ) -> Result<(), PluginSdkError> {
+        let text = serde_json::to_string(&PluginLine::ready(self.dialect, has_ui, openapi))?;
+        if text.len() < limits::HANDSHAKE_LINE_BYTES {
+            return self.write(text);
+        }
+        tracing::warn!(
+            bytes = text.len(),
+            "left out the OpenAPI document: a line has at most 2 MiB"
+        );
+        self.write(serde_json::to_string(&PluginLine::ready(
+            self.dialect,
+            has_ui,
+            None,
+        ))?)
+    }
+
+    fn write(&mut self, mut line: String) -> Result<(), PluginSdkError> {
+        line.push('\n');
+        self.stdout
+            .write_all(line.as_bytes())
+            .and_then(|()| self.stdout.flush())
+            .map_err(|error| {
+                let message = format!("cannot write the handshake to stdout: {error}");
+                PluginSdkError::new(ErrorKind::Handshake, message).with_source(error)
+            })
+    }
+}
+
+fn refused(reason: &str) -> PluginSdkError {
+    PluginSdkError::new(
+        ErrorKind::Handshake,
+        format!(
+            "refused the launch line on stdin: {reason}. A host of dialect 2 writes one JSON object \
+             there; one of dialect 1 starts the plugin with --auth-secret"
+        ),
+    )
+}
+
+/// What is wrong with a launch line, without a character of it: it holds the secret (IO-09).
+fn explain(error: &DecodeError) -> String {
+    match error {
+        DecodeError::Shape(error) if error.is_data() => format!(
+            "a field is missing or has the wrong type (column {}); allowed: protocol_version, \
+             auth_secret, database_url and host_data_dir",
+            error.column()
+        ),
+        DecodeError::Shape(error) => format!("no JSON (column {})", error.column()),
+        invalid => invalid.to_string(),
+    }
+}

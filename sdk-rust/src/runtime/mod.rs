@@ -1,0 +1,154 @@
+//! The life of a plugin from its arguments to its exit code.
+//!
+//! [`state`] is the life as a table. This file walks it from the process down to a plugin whose
+//! socket is open; [`live`] walks the rest. Around them: [`args`], [`stdio`] and [`handshake`] speak
+//! with the host before there is a socket, [`stop`] carries signals, [`core`] is what the runtime
+//! needs of a plugin.
+
+pub(crate) mod args;
+pub(crate) mod core;
+mod handshake;
+mod hidden_routes;
+mod live;
+pub(crate) mod state;
+mod stdio;
+pub(crate) mod stop;
+
+use std::ffi::OsString;
+use std::io::{Read, Write};
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use temps_plugin_schema::{PluginManifest, Wire};
+
+use self::args::Arguments;
+use self::core::{PluginCore, RustPlugin, guarded};
+use self::handshake::Handshake;
+use self::live::Plugin;
+use self::state::{Machine, Step};
+use self::stop::StopSignal;
+use crate::{ErrorKind, ExternalPlugin, PluginSdkError, logging};
+
+/// Fewest and most worker threads: author code may block one of them for a while, and a platform
+/// runs many plugins on one machine.
+const WORKERS: std::ops::RangeInclusive<usize> = 2..=8;
+/// The exit code of a plugin that was told twice to stop: that of a process ended by SIGTERM.
+const FORCED_EXIT: u8 = 143;
+
+/// Runs a plugin as a process, until it is told to stop. [`main!`](crate::main) calls this.
+///
+/// The exit code is 0 after a stop by SIGTERM or SIGINT; otherwise the reason is on stderr.
+pub fn run_plugin<P: ExternalPlugin>(plugin: P) -> ExitCode {
+    run_core(Arc::new(RustPlugin(plugin)))
+}
+
+/// [`run_plugin`] for whatever drives a plugin in another language.
+pub fn run_core(core: Arc<dyn PluginCore>) -> ExitCode {
+    logging::install();
+    match run_process(core) {
+        Ok(Ended::Drained) => ExitCode::SUCCESS,
+        Ok(Ended::Forced) => ExitCode::from(FORCED_EXIT),
+        Err(error) => {
+            tracing::error!("{error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run_process(core: Arc<dyn PluginCore>) -> Result<Ended, PluginSdkError> {
+    // Before any thread and any author code: from here on a print goes to stderr.
+    let stdout = stdio::take_stdout()?;
+    let arguments = std::env::args_os().skip(1).collect();
+    let workers = std::thread::available_parallelism()
+        .map_or(*WORKERS.start(), usize::from)
+        .clamp(*WORKERS.start(), *WORKERS.end());
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(workers)
+        .thread_name("temps-plugin")
+        .enable_all()
+        .build()?;
+    let ended = runtime.block_on(async {
+        let (stopper, stop) = stop::pair();
+        stop::on_signals(stopper)?;
+        let manifest = guarded("manifest()", || core.manifest())?;
+        logging::log_panics(manifest.name.clone());
+        let launch = Launch {
+            arguments,
+            stdin: Box::new(std::io::stdin()),
+            stdout: Box::new(stdout),
+            stop,
+            machine: Arc::new(Machine::new()),
+        };
+        run(core, manifest, launch).await
+    });
+    // Author threads that are still busy must not keep the process.
+    runtime.shutdown_background();
+    ended
+}
+
+/// What surrounds a plugin: a process, or a test.
+pub(crate) struct Launch {
+    pub(crate) arguments: Vec<OsString>,
+    pub(crate) stdin: Box<dyn Read + Send>,
+    pub(crate) stdout: Box<dyn Write + Send>,
+    pub(crate) stop: StopSignal,
+    pub(crate) machine: Arc<Machine>,
+}
+
+/// How a plugin's life ended when nothing went wrong.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Ended {
+    /// What was in flight finished, or its time was up.
+    Drained,
+    /// A second request to stop cut that short.
+    Forced,
+}
+
+/// Runs a plugin from its first handshake line to its end.
+pub(crate) async fn run(
+    core: Arc<dyn PluginCore>,
+    manifest: PluginManifest,
+    launch: Launch,
+) -> Result<Ended, PluginSdkError> {
+    manifest.validate().map_err(|violations| {
+        PluginSdkError::new(
+            ErrorKind::Manifest,
+            format!("the manifest is invalid: {violations}"),
+        )
+        .with_source(violations)
+    })?;
+    let Launch {
+        arguments,
+        stdin,
+        stdout,
+        stop,
+        machine,
+    } = launch;
+    let arguments = Arguments::parse(arguments)?;
+    for flag in &arguments.unknown {
+        tracing::warn!(flag, "ignored an argument that this plugin does not know");
+    }
+    let mut handshake = Handshake::new(arguments.dialect(), stdin, stdout);
+    handshake.announce(&manifest)?;
+    machine.step(Step::Announce);
+    let launched = tokio::select! {
+        launched = handshake.launched(&manifest, arguments) => launched?,
+        () = stop.requested() => return Ok(Ended::Drained),
+    };
+    let mut plugin = Plugin::listen(core, manifest, launched, stop.clone(), machine)?;
+    let ended = tokio::select! {
+        lived = plugin.live(&mut handshake) => lived,
+        () = stop.requested() => Ok(()),
+    };
+    let forced = tokio::select! {
+        () = plugin.stop() => false,
+        () = stop.forced() => true,
+    };
+    ended.map(|()| {
+        if forced {
+            Ended::Forced
+        } else {
+            Ended::Drained
+        }
+    })
+}
