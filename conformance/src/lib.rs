@@ -1,1 +1,86 @@
-//! temps-plugin-conformance
+//! Holds a Temps plugin to the protocol, rule by rule, and shows what went over the wire.
+//!
+//! The suite starts the plugin as a host would, through the floors of `temps-plugin-host`, and proves
+//! the rules of `PROTOCOL.md` on it one [`model::Check`] at a time. Checks are data in a
+//! [`registry`]; [`run`] makes the selected ones and answers with one [`report::RunReport`], which
+//! [`report::human`] and [`report::json`] write.
+//!
+//! Three things are kept apart everywhere: what the plugin did wrong ([`model::Stop::Failed`]), what
+//! does not apply to it ([`model::Stop::Skipped`]), and what the suite itself could not do
+//! ([`model::Stop::Fault`]).
+
+pub mod checks;
+pub mod cli;
+pub mod model;
+pub mod registry;
+pub mod report;
+pub mod rules;
+mod runner;
+pub mod selection;
+pub mod subject;
+pub mod traceability;
+pub mod transcript;
+
+use std::ffi::OsString;
+
+use temps_plugin_schema::Dialect;
+
+pub use runner::{RunError, run};
+
+/// What to check, and how.
+#[derive(Debug)]
+pub struct RunOptions {
+    /// The plugin's program and its own arguments.
+    pub command: Vec<OsString>,
+    /// The dialects to check.
+    pub dialects: Vec<Dialect>,
+    /// Only checks that match one of these; all when there is none.
+    pub run: Vec<selection::Pattern>,
+    /// No checks that match one of these.
+    pub skip: Vec<selection::Pattern>,
+    /// How many checks are made at the same time.
+    pub jobs: usize,
+    /// Every time limit is multiplied by this.
+    pub timeout_scale: f64,
+    /// The database URL for a plugin that asks for one.
+    pub database_url: Option<String>,
+    /// Who is told how far the run is.
+    pub progress: report::Progress,
+}
+
+impl RunOptions {
+    /// Checks all that applies to `command` in both dialects, four checks at a time, silently.
+    pub fn new(command: impl IntoIterator<Item = impl Into<OsString>>) -> Self {
+        Self {
+            command: command.into_iter().map(Into::into).collect(),
+            dialects: Dialect::ALL.to_vec(),
+            run: Vec::new(),
+            skip: Vec::new(),
+            jobs: 4,
+            timeout_scale: 1.0,
+            database_url: None,
+            progress: report::Progress::silent(),
+        }
+    }
+}
+
+/// What the process tells its caller.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ExitCode {
+    /// The plugin is conformant.
+    Conformant = 0,
+    /// It is not.
+    NotConformant = 1,
+    /// The command line is wrong, or nothing was run.
+    Usage = 2,
+    /// The plugin never started.
+    NeverStarted = 3,
+    /// The runner failed.
+    RunnerFault = 4,
+}
+
+impl From<ExitCode> for std::process::ExitCode {
+    fn from(code: ExitCode) -> Self {
+        Self::from(code as u8)
+    }
+}

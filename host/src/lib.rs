@@ -1,1 +1,60 @@
-//! temps-plugin-host
+//! The host side of the Temps plugin protocol: start a plugin, talk to it, stop it.
+//!
+//! These are the lower floors of a host: one plugin at a time, nothing supervised, nothing proxied.
+//! Because the conformance runner stands on them too, everything can be observed and every step can be
+//! taken wrongly on purpose. Rule ids such as `HS-07` are those of
+//! [`PROTOCOL_MD`](temps_plugin_schema::PROTOCOL_MD).
+//!
+//! | to | use |
+//! |---|---|
+//! | start a plugin | [`Launcher::start`], or step by step [`Launcher::spawn_in`] and [`Starting`] |
+//! | learn why it did not start | [`StartError`] |
+//! | watch and end it | [`RunningPlugin`], [`Ended`], [`Exit`] |
+//! | send it requests | [`PluginHttp`], [`Identity`], [`Signature`] |
+//! | answer its calls, send it events | [`Channel`] with a [`Platform`]; [`MemoryPlatform`] is one |
+//! | send it odd frames | [`RawChannel`] |
+//! | see every byte that passes | [`WireTap`] |
+//!
+//! ```no_run
+//! use std::sync::Arc;
+//! use std::time::Duration;
+//! use temps_plugin_host::{Launcher, MemoryPlatform};
+//!
+//! # async fn example() -> Result<(), Box<dyn std::error::Error>> {
+//! let plugin = Launcher::new("./hello", "/run/p/hello.sock", "/var/lib/p/hello").start().await?;
+//! let channel = plugin.dial_channel(Arc::new(MemoryPlatform::sample())).await?;
+//! let answer = plugin.http().get("/hello").send().await?;
+//! println!("{}: {}", answer.status(), answer.text().await?);
+//! channel.close(Duration::from_secs(2)).await;
+//! println!("it {}", plugin.stop(Duration::from_secs(15)).await.exit);
+//! # Ok(()) }
+//! ```
+//!
+//! What may not live here: knowledge of more than one plugin, and any state that outlives a process.
+
+pub mod channel;
+mod diagnose;
+mod dialect_memory;
+pub mod http;
+mod launch;
+mod memory_platform;
+mod platform;
+mod plugin;
+mod process;
+mod redact;
+mod start_error;
+mod stdio;
+pub mod tap;
+
+pub use channel::{Channel, ChannelEnd, ChannelError, ChannelStats, Dial, Incoming, RawChannel};
+pub use dialect_memory::{ContentHash, DialectMemory, content_hash};
+pub use http::{HttpError, Identity, PluginHttp, RequestBuilder, Response, Signature};
+pub use launch::{DialectChoice, FlagStyle, Handshake, LaunchLine, Launcher, Starting};
+pub use memory_platform::{AiAnswer, Hold, MemoryPlatform, RecordedCall, sample};
+pub use platform::{CallFuture, CallOrigin, Platform};
+pub use plugin::RunningPlugin;
+pub use process::{Ended, Exit, LEFT_BEHIND_GRACE, Signal, members};
+pub use redact::REDACTED;
+pub use start_error::{StartError, StartErrorKind, Step};
+pub use stdio::{StreamTotals, TailLimits};
+pub use tap::WireTap;

@@ -1,5 +1,7 @@
 //! The exact text of every message on the wire, to be compared with `PROTOCOL.md` by eye.
 
+#![allow(clippy::unwrap_used, reason = "the helpers are part of the tests")]
+
 use insta::assert_snapshot;
 use serde::Serialize;
 use serde_json::{Value, json};

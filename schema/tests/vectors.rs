@@ -1,6 +1,8 @@
 //! The golden messages of `vectors/`: the types and the schema documents both judge each of them as
 //! its folder says.
 
+#![allow(clippy::unwrap_used, reason = "the helpers are part of the tests")]
+
 mod support {
     pub(crate) mod kinds;
     pub(crate) mod rules;

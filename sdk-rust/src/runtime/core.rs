@@ -8,9 +8,10 @@ use std::pin::Pin;
 use std::sync::Arc;
 
 use axum::body::Body;
+use axum::extract::DefaultBodyLimit;
 use http::{Request, Response};
 use serde_json::Value;
-use temps_plugin_schema::{PluginEvent, PluginManifest};
+use temps_plugin_schema::{PluginEvent, PluginManifest, limits};
 use tower::{Service, ServiceExt};
 
 use crate::runtime::hidden_routes;
@@ -112,6 +113,9 @@ impl<P: ExternalPlugin> PluginCore for RustPlugin<P> {
             let router = tokio::task::block_in_place(|| self.0.router(ctx.clone()));
             hidden_routes::warn(&router, &self.0.manifest(), self.0.ui_assets().is_some());
             self.0.on_start_async(&ctx).await?;
+            // axum stops at 2 MB, the protocol asks for 16 MiB (HT-09). Outermost, so that a limit
+            // of the author's own still counts.
+            let router = router.layer(DefaultBodyLimit::max(limits::BODY_FLOOR_BYTES));
             Ok(Arc::new(router) as Arc<dyn App>)
         })
     }

@@ -118,8 +118,9 @@ impl Plugin {
             tracing::warn!(%error, "left out the OpenAPI document");
             None
         });
-        handshake.ready(self.dispatch.ui.is_some(), openapi)?;
+        // Before the line is out: the host may open the channel the moment it reads it.
         self.machine.step(Step::Ready);
+        handshake.ready(self.dispatch.ui.is_some(), openapi)?;
         if let Some(limit) = self.options.channel_deadline {
             let mut live = self.hub.watch();
             tokio::select! {

@@ -11,7 +11,7 @@ pub enum State {
     Announced,
     /// The socket accepts connections and health answers; all else is 503.
     Listening,
-    /// The second handshake line is out; no channel yet, or none any more.
+    /// All is set for the second handshake line; no channel yet, or none any more.
     Ready,
     /// A channel is live.
     Connected,

@@ -50,7 +50,7 @@ use std::thread;
 
 use tempfile::TempDir;
 use temps_plugin_schema::handshake::{LaunchConfig, PluginLine, Ready};
-use temps_plugin_schema::{Dialect, PluginEvent, PluginManifest, Secret, Wire};
+use temps_plugin_schema::{Dialect, PluginEvent, PluginManifest, Secret, Wire, limits};
 use tokio::sync::{oneshot, watch};
 
 use self::channel::HostChannel;
@@ -317,7 +317,16 @@ impl TestPlugin {
         )
         .await?;
         let mut state = self.state.clone();
-        drop(state.wait_for(|state| *state >= State::Connected).await);
+        let connected = state.wait_for(|state| *state >= State::Connected);
+        if tokio::time::timeout(limits::HANDSHAKE_STEP, connected)
+            .await
+            .is_err()
+        {
+            return Err(PluginSdkError::new(
+                ErrorKind::Disconnected,
+                "the plugin granted the channel and did not take it up",
+            ));
+        }
         self.channel = Some(channel);
         Ok(())
     }

@@ -1,0 +1,195 @@
+//! The everything profile: author code that misbehaves, hooks, and stopping in the middle of work.
+
+use std::time::Duration;
+
+use temps_plugin_host::{Dial, Signal};
+
+use super::prelude::*;
+use super::stop::{DRAINED, orderly};
+
+const POLL: Duration = Duration::from_millis(5);
+
+async fn prints(cx: &Cx, close_stdout: bool) -> Result<Plugin, Stop> {
+    let mut plan = cx.plan()?;
+    plan.close_stdout = close_stdout;
+    let plugin = cx.start(&plan).await?;
+    for text in ["conformance printed this\n", "{\"type\":\"ready\"}", ""] {
+        let seen = plugin.send(Request::post("/print").body(text)).await?.json(200)?;
+        ensure(seen == json!({"printed": text.len()}), format!("{{\"printed\":{}}}", text.len()), || {
+            seen.to_string()
+        })?;
+    }
+    let status = plugin.health().await?.status;
+    ensure(status == 200, "health 200 afterwards", || status.to_string())?;
+    Ok(plugin)
+}
+
+async fn print_is_harmless(cx: Cx) -> Verdict {
+    let plugin = prints(&cx, false).await?;
+    plugin.stop(cx.limit(DRAINED)).await?;
+    let stray = plugin.stray_stdout().await;
+    ensure(stray.is_empty(), "nothing on standard output", || format!("{stray:?}"))?;
+    prints(&cx, true).await?;
+    Ok(Evidence::saw("author code printed, with standard output open and closed, and nothing came of it"))
+}
+
+async fn print_goes_to_stderr(cx: Cx) -> Verdict {
+    let plugin = prints(&cx, false).await?;
+    let line = plugin.stderr_line(cx.limit(3), |line| line.contains("conformance printed this")).await;
+    let line = line.ok_or_else(|| Stop::failed("what was printed, on stderr", plugin.stderr().join("\n")))?;
+    Ok(Evidence::saw(line))
+}
+
+async fn panics(cx: Cx) -> Verdict {
+    let plugin = cx.fresh().await?;
+    for _ in 0..3 {
+        let status = plugin.get("/panic").await?.status;
+        ensure(status == 500, "500 from a handler that panics", || status.to_string())?;
+    }
+    let status = plugin.get("/context").await?.status;
+    ensure(status == 200, "200 from other handlers afterwards", || status.to_string())?;
+    let name = cx.manifest()["name"].as_str().unwrap_or_default().to_owned();
+    let line = plugin.stderr_line(cx.limit(3), |line| line.contains(&name)).await;
+    let line = line.ok_or_else(|| Stop::failed(format!("a line on stderr with {name}"), plugin.stderr().join("\n")))?;
+    Ok(Evidence(vec!["500 three times, and 200 from another route afterwards".into(), line]))
+}
+
+async fn lifecycle(cx: Cx) -> Verdict {
+    let plugin = cx.fresh().await?;
+    let path = plugin.plan().data_dir.join("lifecycle.log");
+    let read = || std::fs::read_to_string(&path).unwrap_or_default();
+    let deadline = tokio::time::Instant::now() + cx.limit(10);
+    // The start hook may run on after `ready`.
+    while read() != "start\n" && tokio::time::Instant::now() < deadline {
+        tokio::time::sleep(POLL).await;
+    }
+    let log = read();
+    ensure(log == "start\n", "`start` in lifecycle.log", || format!("{log:?}"))?;
+    plugin.stop(cx.limit(DRAINED)).await?;
+    let log = read();
+    ensure(log == "start\nstop\n", "`start` and `stop` in lifecycle.log", || format!("{log:?}"))?;
+    Ok(Evidence::saw("both hooks ran, once each"))
+}
+
+/// Sends a request to a slow handler and makes sure that it has been read.
+async fn slow_request(plugin: &Plugin, ms: u32) -> Result<crate::subject::Raw, Stop> {
+    let mut raw = plugin.raw().await?;
+    let secret = plugin.secret();
+    let head = format!("GET /slow?ms={ms} HTTP/1.1\r\nhost: plugin\r\nx-temps-auth-signature: {secret}\r\n\r\n");
+    raw.write(head.as_bytes()).await?;
+    // Whoever has answered three requests that came later has most likely read this one.
+    for _ in 0..3 {
+        plugin.health().await?;
+    }
+    Ok(raw)
+}
+
+/// Waits until the plugin refuses connections: the sign that it has begun to stop.
+async fn refuses_connections(cx: &Cx, plugin: &Plugin) -> Result<(), Stop> {
+    let deadline = tokio::time::Instant::now() + cx.limit(3);
+    while let Ok(stream) = plugin.http().connect_raw().await {
+        drop(stream);
+        if tokio::time::Instant::now() >= deadline {
+            return Err(Stop::failed("no new connections once the plugin has begun to stop", "they are accepted"));
+        }
+        tokio::time::sleep(POLL).await;
+    }
+    Ok(())
+}
+
+async fn drains(cx: Cx) -> Verdict {
+    let plugin = cx.fresh().await?;
+    plugin.dial().await?.ping().await?;
+    let mut slow = slow_request(&plugin, 1200).await?;
+    plugin.signal(Signal::TERM)?;
+    refuses_connections(&cx, &plugin).await?;
+    ensure(plugin.lives(), "a plugin that finishes what is under way", || "it has ended".into())?;
+    let response = slow.response().await?;
+    let whole = response.status == 200 && response.body == br#"{"slept_ms":1200}"#;
+    ensure(whole, "the whole response of a request under way", || response.head.clone())?;
+    let ended = plugin.exit(cx.limit(DRAINED)).await?;
+    Ok(Evidence::saw(format!(
+        "no new connections, the response under way was whole, {}",
+        orderly(plugin.plan(), &ended)?
+    )))
+}
+
+async fn second_signal(cx: Cx) -> Verdict {
+    let plugin = cx.fresh().await?;
+    plugin.dial().await?.ping().await?;
+    let _slow = slow_request(&plugin, 8000).await?;
+    plugin.signal(Signal::TERM)?;
+    refuses_connections(&cx, &plugin).await?;
+    ensure(plugin.lives(), "a plugin that drains", || "it has ended".into())?;
+    plugin.signal(Signal::TERM)?;
+    let ended = plugin.exit(cx.limit(2)).await?;
+    Ok(Evidence::saw(format!("it {} at once on the second signal", ended.exit)))
+}
+
+async fn endless_work(cx: Cx) -> Verdict {
+    let plugin = cx.fresh().await?;
+    plugin.dial().await?.ping().await?;
+    let mut socket = plugin
+        .dial_with(Dial::to("/ws"))
+        .await
+        .map_err(|e| Stop::failed("an upgrade of /ws", e.to_string()))?;
+    socket.send_text("hello").await?;
+    socket.text().await?;
+    plugin.signal(Signal::TERM)?;
+    let ended = plugin.exit(cx.limit(DRAINED)).await?;
+    Ok(Evidence::saw(format!("a WebSocket was open: {}", orderly(plugin.plan(), &ended)?)))
+}
+
+async fn websockets_are_closed(cx: Cx) -> Verdict {
+    let plugin = cx.fresh().await?;
+    let mut socket = plugin
+        .dial_with(Dial::to("/ws"))
+        .await
+        .map_err(|e| Stop::failed("an upgrade of /ws", e.to_string()))?;
+    socket.send_text("hello").await?;
+    socket.text().await?;
+    plugin.signal(Signal::TERM)?;
+    let code = socket.closed().await?;
+    Ok(Evidence::saw(format!("a close frame with code {code} came over /ws")))
+}
+
+/// The table.
+pub const CHECKS: &[Check] = &[
+    Check::must("everything/print", "printing does no harm", &["EP-41", "IO-03", "IO-04", "IO-01"], |cx| {
+        Box::pin(print_is_harmless(cx))
+    })
+    .needs(Needs::Everything),
+    Check::must("everything/print-to-stderr", "what is printed goes to stderr", &["IO-05"], |cx| {
+        Box::pin(print_goes_to_stderr(cx))
+    })
+    .needs(Needs::Everything)
+    .should(),
+    Check::must(
+        "everything/panic",
+        "a handler that panics is a 500 and a line on stderr",
+        &["EP-42", "HT-21", "HT-22", "HT-23"],
+        |cx| Box::pin(panics(cx)),
+    )
+    .needs(Needs::Everything),
+    Check::must("everything/lifecycle", "both hooks run", &["EP-44", "EP-45", "LC-07"], |cx| {
+        Box::pin(lifecycle(cx))
+    })
+    .needs(Needs::Everything),
+    Check::must("everything/drains", "what is under way is finished", &["LC-03", "LC-04"], |cx| {
+        Box::pin(drains(cx))
+    })
+    .needs(Needs::Everything),
+    Check::must("everything/second-signal", "a second signal ends the draining", &["LC-13"], |cx| {
+        Box::pin(second_signal(cx))
+    })
+    .needs(Needs::Everything),
+    Check::must("everything/open-websocket", "an open WebSocket does not hold up the exit", &["LC-16"], |cx| {
+        Box::pin(endless_work(cx))
+    })
+    .needs(Needs::Everything),
+    Check::must("everything/websocket-closed", "open WebSockets get a close frame", &["LC-15"], |cx| {
+        Box::pin(websockets_are_closed(cx))
+    })
+    .needs(Needs::Everything)
+    .should(),
+];

@@ -1,0 +1,173 @@
+//! Every request gets an answer, whatever it looks like.
+
+use super::prelude::*;
+use temps_plugin_schema::limits::BODY_FLOOR_BYTES;
+
+/// A route that no author is likely to have.
+pub(super) const NOWHERE: &str = "/conformance-no-such-route";
+
+async fn keeps_connections(cx: Cx) -> Verdict {
+    let plugin = cx.running().await?;
+    let mut raw = plugin.raw().await?;
+    let request = format!("GET {} HTTP/1.1\r\nhost: plugin\r\n\r\n", cx.health_path());
+    for number in 1..=3 {
+        raw.write(request.as_bytes()).await?;
+        let head = raw.response().await?;
+        ensure(head.status == 200, format!("200 to request {number} of one connection"), || {
+            head.status.to_string()
+        })?;
+    }
+    Ok(Evidence::saw("three requests over one connection, each answered with 200"))
+}
+
+async fn unknown_route(cx: Cx) -> Verdict {
+    let plugin = cx.running().await?;
+    let status = plugin.get(NOWHERE).await?.status;
+    match status {
+        404 => Ok(Evidence::saw(format!("GET {NOWHERE}: 404"))),
+        // A router with a catch-all route has every route.
+        200..=399 => Err(Stop::skip("the plugin seems to answer every path (a catch-all route)")),
+        other => Err(Stop::failed(format!("404 to GET {NOWHERE}"), other.to_string())),
+    }
+}
+
+async fn odd_methods(cx: Cx) -> Verdict {
+    let plugin = cx.running().await?;
+    let mut evidence = Evidence::default();
+    for method in ["PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "PROPFIND", "CONFORMANCE-ODD"] {
+        let status = plugin.send(Request::new(method, NOWHERE)).await?.status;
+        ensure((200..600).contains(&status), format!("a response to {method}"), || status.to_string())?;
+        evidence.add(format!("{method}: {status}"));
+    }
+    Ok(evidence)
+}
+
+async fn odd_paths(cx: Cx) -> Verdict {
+    let plugin = cx.running().await?;
+    let long = format!("/{}", "x".repeat(4096));
+    let paths = [
+        "//", "/%00", "/%ff%fe", "/%", "/..", "/../../etc/passwd", "/a//b/", "/?", "/?a?b=c&&=", "/%2e%2e/",
+        "/ä", "/_temps", "/_temps/", "/_eventsy", &long,
+    ];
+    let mut evidence = Evidence::default();
+    for path in paths {
+        let mut raw = plugin.raw().await?;
+        let secret = plugin.secret();
+        let head = format!(
+            "GET {path} HTTP/1.1\r\nhost: plugin\r\nx-temps-auth-signature: {secret}\r\nconnection: close\r\n\r\n"
+        );
+        raw.write(head.as_bytes()).await?;
+        let response = raw.response().await?;
+        let shown: String = path.chars().take(20).collect();
+        ensure((200..600).contains(&response.status), format!("a response to GET {shown}"), || {
+            response.status.to_string()
+        })?;
+        evidence.add(format!("GET {shown}: {}", response.status));
+    }
+    Ok(evidence)
+}
+
+async fn large_body(cx: Cx) -> Verdict {
+    let plugin = cx.running().await?;
+    let body = vec![b'x'; BODY_FLOOR_BYTES];
+    let response = plugin.send(Request::post(NOWHERE).body(body)).await?;
+    ensure((200..600).contains(&response.status), "a response to a body of 16 MiB", || {
+        response.status.to_string()
+    })?;
+    let health = plugin.health().await?.status;
+    ensure(health == 200, "health 200 afterwards", || health.to_string())?;
+    Ok(Evidence::saw(format!("POST of 16 MiB to {NOWHERE}: {}", response.status)))
+}
+
+async fn no_http(cx: Cx) -> Verdict {
+    let plugin = cx.fresh().await?;
+    let secret = plugin.secret().to_owned();
+    let signed = format!("POST {NOWHERE} HTTP/1.1\r\nhost: plugin\r\nx-temps-auth-signature: {secret}\r\n");
+    let pieces = [
+        ("bytes that are no HTTP", "\x16\x03\x01\x02\0\x01\0\x01\u{fc}\x03\r\n\r\n".to_owned()),
+        ("a line that is none of HTTP's", "HELO plugin\r\n\r\n".to_owned()),
+        ("half a head", signed.clone()),
+        ("half a body", format!("{signed}content-length: 1000\r\n\r\nhalf")),
+        ("a chunk with a bad size", format!("{signed}transfer-encoding: chunked\r\n\r\nzz\r\n")),
+        ("two lengths", format!("{signed}content-length: 1\r\ncontent-length: 2\r\n\r\nx")),
+    ];
+    let mut evidence = Evidence::default();
+    for (what, bytes) in pieces {
+        let mut raw = plugin.raw().await?;
+        raw.write(bytes.as_bytes()).await?;
+        drop(raw);
+        let status = plugin.health().await?.status;
+        ensure(status == 200, format!("health 200 after {what}"), || status.to_string())?;
+        evidence.add(format!("health 200 after {what} and the connection's end"));
+    }
+    Ok(evidence)
+}
+
+async fn peer_goes_away(cx: Cx) -> Verdict {
+    let plugin = cx.fresh().await?;
+    for _ in 0..20 {
+        let mut raw = plugin.raw().await?;
+        let secret = plugin.secret();
+        let head = format!("GET {NOWHERE} HTTP/1.1\r\nhost: plugin\r\nx-temps-auth-signature: {secret}\r\n\r\n");
+        raw.write(head.as_bytes()).await?;
+    }
+    let status = plugin.health().await?.status;
+    ensure(status == 200, "health 200 after 20 peers left without reading", || status.to_string())?;
+    Ok(Evidence::saw("20 peers left before they had read the response; health 200"))
+}
+
+async fn events_is_reserved(cx: Cx) -> Verdict {
+    let plugin = cx.running().await?;
+    let mut evidence = Evidence::default();
+    for method in ["GET", "PUT", "DELETE"] {
+        let status = plugin.send(Request::new(method, "/_events").with_event_auth(&plugin)).await?.status;
+        ensure(status >= 400, format!("400 or above to {method} /_events"), || status.to_string())?;
+        evidence.add(format!("{method} /_events: {status}"));
+    }
+    Ok(evidence)
+}
+
+async fn channel_is_reserved(cx: Cx) -> Verdict {
+    let plugin = cx.running().await?;
+    let mut evidence = Evidence::default();
+    for (method, path) in [("GET", "/_temps/channel"), ("POST", "/_temps/channel"), ("GET", "/_temps/else")] {
+        let status = plugin.send(Request::new(method, path)).await?.status;
+        ensure(status >= 400, format!("400 or above to {method} {path} without an upgrade"), || {
+            status.to_string()
+        })?;
+        evidence.add(format!("{method} {path}: {status}"));
+    }
+    Ok(evidence)
+}
+
+/// The table.
+pub const CHECKS: &[Check] = &[
+    Check::must("http/keeps-connections", "a connection serves several requests", &["HT-01", "HT-02"], |cx| {
+        Box::pin(keeps_connections(cx))
+    })
+    .needs(Needs::Running),
+    Check::must("http/unknown-route", "an unknown route is 404", &["HT-08"], |cx| Box::pin(unknown_route(cx)))
+        .needs(Needs::Running),
+    Check::must("http/odd-methods", "every method gets a response", &["HT-07"], |cx| {
+        Box::pin(odd_methods(cx))
+    })
+    .needs(Needs::Running),
+    Check::must("http/odd-paths", "every path gets a response", &["HT-07"], |cx| Box::pin(odd_paths(cx)))
+        .needs(Needs::Running),
+    Check::must("http/large-body", "a body of 16 MiB gets a response", &["HT-07"], |cx| {
+        Box::pin(large_body(cx))
+    })
+    .needs(Needs::Running),
+    Check::must("http/no-http", "bytes that are no HTTP do no harm", &["HT-33"], |cx| Box::pin(no_http(cx))),
+    Check::must("http/peer-goes-away", "peers that leave early do no harm", &["HT-33"], |cx| {
+        Box::pin(peer_goes_away(cx))
+    }),
+    Check::must("http/events-reserved", "other methods than POST are refused at /_events", &["HT-15"], |cx| {
+        Box::pin(events_is_reserved(cx))
+    })
+    .needs(Needs::Running),
+    Check::must("http/channel-reserved", "what is no upgrade is refused below /_temps", &["HT-16"], |cx| {
+        Box::pin(channel_is_reserved(cx))
+    })
+    .needs(Needs::Running),
+];

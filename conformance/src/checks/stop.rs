@@ -1,0 +1,191 @@
+//! Stopping: at any time, without losing anything, leaving nothing behind.
+
+use std::time::Duration;
+
+use temps_plugin_host::{Ended, Signal};
+
+use super::prelude::*;
+
+/// "At once" of LC-06, in seconds: far below the drain limit of 10, far above what stopping takes.
+const AT_ONCE: u64 = 4;
+/// The drain limit and what a shutdown hook may take on top of it.
+pub(super) const DRAINED: u64 = 13;
+
+/// What every orderly stop must show.
+pub(super) fn orderly(plan: &Plan, ended: &Ended) -> Result<String, Stop> {
+    ensure(ended.exit.success(), "exit status 0", || format!("it {}", ended.exit))?;
+    let left = plan.socket.exists();
+    ensure(!left, "no socket file after the exit", || plan.socket.display().to_string())?;
+    Ok("status 0 and no socket file".into())
+}
+
+async fn stops_on(cx: Cx, signal: Signal) -> Verdict {
+    let plugin = cx.fresh().await?;
+    let mut channel = plugin.dial().await?;
+    channel.ping().await?;
+    ensure(plugin.plan().socket.exists(), "a socket file while the plugin runs", || "none".into())?;
+    plugin.signal(signal)?;
+    let ended = plugin.exit(cx.limit(AT_ONCE)).await?;
+    Ok(Evidence::saw(orderly(plugin.plan(), &ended)?))
+}
+
+async fn sigterm(cx: Cx) -> Verdict {
+    stops_on(cx, Signal::TERM).await
+}
+
+async fn sigint(cx: Cx) -> Verdict {
+    stops_on(cx, Signal::INT).await
+}
+
+async fn close_frame(cx: Cx) -> Verdict {
+    let plugin = cx.fresh().await?;
+    let mut channel = plugin.dial().await?;
+    channel.ping().await?;
+    plugin.signal(Signal::TERM)?;
+    let code = channel.closed().await?;
+    plugin.exit(cx.limit(AT_ONCE)).await?;
+    Ok(Evidence::saw(format!("a close frame with code {code} came over the channel before the exit")))
+}
+
+async fn during_the_handshake(cx: Cx) -> Verdict {
+    let plan = cx.plan()?;
+    let mut process = cx.spawn(&plan).await?;
+    let line = process.line().await?;
+    process.signal(Signal::TERM)?;
+    let ended = process.exit(cx.limit(AT_ONCE)).await?;
+    let orderly = orderly(&plan, &ended)?;
+    Ok(Evidence::saw(format!("signalled after its first line of {} bytes: {orderly}", line.len())))
+}
+
+async fn without_a_channel(cx: Cx) -> Verdict {
+    let plugin = cx.fresh().await?;
+    let ended = plugin.stop(cx.limit(AT_ONCE)).await?;
+    Ok(Evidence::saw(format!("no channel was ever dialled: {}", orderly(plugin.plan(), &ended)?)))
+}
+
+async fn after_a_lost_channel(cx: Cx) -> Verdict {
+    let plugin = cx.fresh().await?;
+    plugin.dial().await?.ping().await?;
+    // Both the channel that is gone and the dial that was refused must be forgotten.
+    let mut second = plugin.dial_until_accepted().await?;
+    second.ping().await?;
+    plugin.dial_refused(Some(plugin.secret())).await?;
+    let ended = plugin.stop(cx.limit(AT_ONCE)).await?;
+    Ok(Evidence::saw(format!("one channel lost, one open, one refused: {}", orderly(plugin.plan(), &ended)?)))
+}
+
+async fn beside_idle_connections(cx: Cx) -> Verdict {
+    let plugin = cx.fresh().await?;
+    let request = format!("GET {} HTTP/1.1\r\nhost: plugin\r\n\r\n", cx.health_path());
+    let mut idle = Vec::new();
+    for used in [true, false, true, false] {
+        let mut raw = plugin.raw().await?;
+        if used {
+            raw.write(request.as_bytes()).await?;
+            let status = raw.response().await?.status;
+            ensure(status == 200, "health 200 on each connection", || status.to_string())?;
+        }
+        idle.push(raw);
+    }
+    let ended = plugin.stop(cx.limit(AT_ONCE)).await?;
+    let orderly = orderly(plugin.plan(), &ended)?;
+    Ok(Evidence::saw(format!("{} idle connections open: {orderly}", idle.len())))
+}
+
+async fn accepts_no_more(cx: Cx) -> Verdict {
+    let plugin = cx.fresh().await?;
+    let before = plugin.health().await?.status;
+    plugin.signal(Signal::TERM)?;
+    plugin.exit(cx.limit(AT_ONCE)).await?;
+    let after = plugin.http().connect_raw().await;
+    ensure(after.is_err(), "no connection after the stop", || "one was accepted".into())?;
+    Ok(Evidence::saw(format!("health {before} before, no connection after")))
+}
+
+async fn nothing_left(cx: Cx) -> Verdict {
+    let plugin = cx.fresh().await?;
+    plugin.dial().await?.ping().await?;
+    let ended = plugin.stop(cx.limit(AT_ONCE)).await?;
+    ensure(ended.left_behind.is_empty(), "no process left of the plugin's group", || {
+        format!("processes {:?}", ended.left_behind)
+    })?;
+    Ok(Evidence::saw("the process group is empty after the exit"))
+}
+
+async fn signal_after_signal(cx: Cx) -> Verdict {
+    let plugin = cx.fresh().await?;
+    plugin.dial().await?.ping().await?;
+    plugin.signal(Signal::TERM)?;
+    // The first signal may have done it already; the second must do no harm then.
+    let second = plugin.running().signal(Signal::TERM);
+    plugin.exit(cx.limit(AT_ONCE)).await?;
+    let sent = if second.is_ok() { "two signals" } else { "one signal, before the second could be sent" };
+    Ok(Evidence::saw(format!("it ended after {sent}")))
+}
+
+async fn starts_again(cx: Cx) -> Verdict {
+    let plan = cx.plan()?;
+    let mut evidence = Evidence::default();
+    for round in 1..=3 {
+        let plugin = cx.start(&plan).await?;
+        let status = plugin.health().await?.status;
+        ensure(status == 200, format!("health 200 in round {round}"), || status.to_string())?;
+        let ended = plugin.stop(cx.limit(AT_ONCE)).await?;
+        evidence.add(format!("round {round}: started, {}", orderly(&plan, &ended)?));
+    }
+    Ok(evidence)
+}
+
+async fn accepted_connections_end(cx: Cx) -> Verdict {
+    let plugin = cx.fresh().await?;
+    let mut half = plugin.raw().await?;
+    half.write(b"POST /conformance HTTP/1.1\r\nhost: pl").await?;
+    let limit: Duration = cx.limit(DRAINED);
+    let ended = plugin.stop(limit).await?;
+    Ok(Evidence::saw(format!("a head that never ends: {}", orderly(plugin.plan(), &ended)?)))
+}
+
+/// The table.
+pub const CHECKS: &[Check] = &[
+    Check::must(
+        "stop/sigterm",
+        "SIGTERM: status 0, at once, no socket file",
+        &["LC-01", "LC-06", "LC-09", "LC-11", "SO-06"],
+        |cx| Box::pin(sigterm(cx)),
+    ),
+    Check::must("stop/sigint", "SIGINT does what SIGTERM does", &["LC-02", "LC-11"], |cx| Box::pin(sigint(cx))),
+    Check::must("stop/close-frame", "the channel is closed with a close frame", &["LC-10"], |cx| {
+        Box::pin(close_frame(cx))
+    }),
+    Check::must("stop/during-handshake", "the signal is obeyed during the handshake", &["LC-14"], |cx| {
+        Box::pin(during_the_handshake(cx))
+    }),
+    Check::must("stop/without-channel", "the signal is obeyed without a channel", &["LC-14"], |cx| {
+        Box::pin(without_a_channel(cx))
+    }),
+    Check::must(
+        "stop/after-lost-channel",
+        "channels of the past do not hold up the exit",
+        &["LC-06", "CH-04"],
+        |cx| Box::pin(after_a_lost_channel(cx)),
+    ),
+    Check::must("stop/idle-connections", "idle connections do not hold up the exit", &["LC-06"], |cx| {
+        Box::pin(beside_idle_connections(cx))
+    }),
+    Check::must("stop/half-sent-request", "a half-sent head does not hold up the exit", &["LC-16"], |cx| {
+        Box::pin(accepted_connections_end(cx))
+    }),
+    Check::must("stop/accepts-no-more", "no connection is accepted any more", &["LC-03"], |cx| {
+        Box::pin(accepts_no_more(cx))
+    }),
+    Check::must("stop/nothing-left", "no process is left behind", &["LC-12"], |cx| Box::pin(nothing_left(cx))),
+    Check::must("stop/signal-after-signal", "a second signal does no harm", &["LC-13"], |cx| {
+        Box::pin(signal_after_signal(cx))
+    }),
+    Check::must(
+        "stop/starts-again",
+        "it starts and stops again and again in the same place",
+        &["LA-21", "LC-11"],
+        |cx| Box::pin(starts_again(cx)),
+    ),
+];

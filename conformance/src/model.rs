@@ -1,0 +1,269 @@
+//! What a check is and what comes of one: plain values, no I/O.
+
+use std::fmt;
+use std::time::Duration;
+
+use futures_util::future::BoxFuture;
+use serde::Serialize;
+use temps_plugin_schema::Dialect;
+
+use crate::rules::Level;
+use crate::subject::Cx;
+use crate::transcript::Transcript;
+
+/// The async function behind a check.
+pub type CheckFn = fn(Cx) -> BoxFuture<'static, Verdict>;
+
+/// What a check needs before it can say anything.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Needs {
+    /// A plugin it starts itself, perhaps several times.
+    Start,
+    /// The running plugin that all read-only checks share.
+    Running,
+    /// A plugin that serves a user interface.
+    Ui,
+    /// A plugin of the everything profile (PROTOCOL.md, appendix A).
+    Everything,
+}
+
+/// The dialects a check is made in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Dialects {
+    /// Once in each.
+    Both,
+    /// In this one.
+    Only(Dialect),
+}
+
+impl Dialects {
+    /// Whether `dialect` is among them.
+    #[must_use]
+    pub fn contains(self, dialect: Dialect) -> bool {
+        match self {
+            Self::Both => true,
+            Self::Only(only) => only == dialect,
+        }
+    }
+}
+
+impl fmt::Display for Dialects {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Self::Both => "1, 2",
+            Self::Only(Dialect::One) => "1",
+            Self::Only(Dialect::Two) => "2",
+        })
+    }
+}
+
+/// One check: data that says what it proves, and the function that does.
+#[derive(Debug, Clone, Copy)]
+pub struct Check {
+    /// Area and name, such as `handshake/ready-after-health`.
+    pub id: &'static str,
+    /// What holds when the check passes, as a sentence about the plugin.
+    pub title: &'static str,
+    /// Ids of the rules it proves.
+    pub rules: &'static [&'static str],
+    /// What a failure means for the verdict.
+    pub severity: Level,
+    /// The dialects it is made in.
+    pub dialects: Dialects,
+    /// What it needs.
+    pub needs: Needs,
+    /// How it is done.
+    pub run: CheckFn,
+}
+
+impl Check {
+    /// A check whose failure makes a plugin not conformant, made in both dialects on fresh starts.
+    #[must_use]
+    pub const fn must(
+        id: &'static str,
+        title: &'static str,
+        rules: &'static [&'static str],
+        run: CheckFn,
+    ) -> Self {
+        let (severity, dialects) = (Level::Must, Dialects::Both);
+        Self { id, title, rules, severity, dialects, needs: Needs::Start, run }
+    }
+
+    /// The same check with a failure that only warns.
+    #[must_use]
+    pub const fn should(mut self) -> Self {
+        self.severity = Level::Should;
+        self
+    }
+
+    /// The same check about a permission, whose misuse only warns.
+    #[must_use]
+    pub const fn may(mut self) -> Self {
+        self.severity = Level::May;
+        self
+    }
+
+    /// The same check, made in one dialect only.
+    #[must_use]
+    pub const fn only(mut self, dialect: Dialect) -> Self {
+        self.dialects = Dialects::Only(dialect);
+        self
+    }
+
+    /// The same check with other needs.
+    #[must_use]
+    pub const fn needs(mut self, needs: Needs) -> Self {
+        self.needs = needs;
+        self
+    }
+
+    /// The part of the id before the slash.
+    #[must_use]
+    pub fn area(&self) -> &'static str {
+        self.id.split('/').next().unwrap_or(self.id)
+    }
+}
+
+/// What was seen that makes a check pass, in lines of text. Never empty in a pass.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+#[serde(transparent)]
+pub struct Evidence(pub Vec<String>);
+
+impl Evidence {
+    /// Evidence of one line.
+    pub fn saw(line: impl Into<String>) -> Self {
+        Self(vec![line.into()])
+    }
+
+    /// Adds a line.
+    pub fn add(&mut self, line: impl Into<String>) {
+        self.0.push(line.into());
+    }
+}
+
+/// A rule that was broken.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Failure {
+    /// What the rule asks for.
+    pub expected: String,
+    /// What happened instead.
+    pub seen: String,
+}
+
+/// Why a check ended without evidence.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Stop {
+    /// The plugin broke a rule.
+    Failed(Failure),
+    /// The check says nothing about this plugin.
+    Skipped(String),
+    /// The runner could not do its work. Never the plugin's fault.
+    Fault(String),
+}
+
+impl Stop {
+    /// The plugin did `seen` where `expected` was due.
+    pub fn failed(expected: impl Into<String>, seen: impl Into<String>) -> Self {
+        Self::Failed(Failure { expected: expected.into(), seen: seen.into() })
+    }
+
+    /// The check does not apply.
+    pub fn skip(reason: impl Into<String>) -> Self {
+        Self::Skipped(reason.into())
+    }
+
+    /// The runner's own trouble.
+    pub fn fault(context: &str, error: impl fmt::Display) -> Self {
+        Self::Fault(format!("{context}: {error}"))
+    }
+}
+
+/// What a check answers.
+pub type Verdict = Result<Evidence, Stop>;
+
+/// Fails the check unless `holds`. `seen` is made only when it does not.
+///
+/// # Errors
+/// [`Stop::Failed`] when it does not hold.
+pub fn ensure(
+    holds: bool,
+    expected: impl Into<String>,
+    seen: impl FnOnce() -> String,
+) -> Result<(), Stop> {
+    if holds { Ok(()) } else { Err(Stop::failed(expected, seen())) }
+}
+
+/// What became of one check in one dialect.
+#[derive(Debug, Clone, Serialize)]
+#[serde(tag = "status", rename_all = "lowercase")]
+pub enum Status {
+    /// It holds, because of this.
+    Passed {
+        /// What was seen.
+        evidence: Evidence,
+    },
+    /// It does not hold.
+    Failed {
+        /// Expected and seen.
+        #[serde(flatten)]
+        failure: Failure,
+    },
+    /// It could not be said.
+    Skipped {
+        /// Why.
+        reason: String,
+    },
+    /// The runner failed, not the plugin.
+    Fault {
+        /// How.
+        message: String,
+    },
+}
+
+impl From<Verdict> for Status {
+    fn from(verdict: Verdict) -> Self {
+        match verdict {
+            // Nothing seen proves nothing: a check that returns no evidence is wrong itself.
+            Ok(evidence) if evidence.0.is_empty() => {
+                Self::Fault { message: "the check passed without evidence".into() }
+            }
+            Ok(evidence) => Self::Passed { evidence },
+            Err(Stop::Failed(failure)) => Self::Failed { failure },
+            Err(Stop::Skipped(reason)) => Self::Skipped { reason },
+            Err(Stop::Fault(message)) => Self::Fault { message },
+        }
+    }
+}
+
+/// The result of one check in one dialect.
+#[derive(Debug, Clone, Serialize)]
+pub struct CheckResult {
+    /// The check's id.
+    pub check: &'static str,
+    /// Its title.
+    pub title: &'static str,
+    /// The rules it is about.
+    pub rules: &'static [&'static str],
+    /// What a failure means.
+    pub severity: Level,
+    /// The dialect it was made in.
+    pub dialect: Dialect,
+    /// What became of it.
+    #[serde(flatten)]
+    pub status: Status,
+    /// How long it took, in milliseconds.
+    #[serde(rename = "duration_ms", serialize_with = "as_millis")]
+    pub duration: Duration,
+    /// What went over the wire, for a check that did not pass.
+    #[serde(skip_serializing_if = "Transcript::is_empty")]
+    pub transcript: Transcript,
+}
+
+/// Writes a duration as whole milliseconds.
+pub(crate) fn as_millis<S: serde::Serializer>(
+    duration: &Duration,
+    serializer: S,
+) -> Result<S::Ok, S::Error> {
+    serializer.serialize_u64(u64::try_from(duration.as_millis()).unwrap_or(u64::MAX))
+}

@@ -1,0 +1,200 @@
+//! Running the selected checks: first one start in each dialect, then everything in parallel.
+
+use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use futures_util::{FutureExt as _, StreamExt as _, future, stream};
+use temps_plugin_schema::Dialect;
+
+use crate::model::{Check, CheckResult, Needs, Status, Verdict};
+use crate::report::{
+    Counts, FORMAT_VERSION, RunReport, StartOutcome, StartReport, Verdict as Answer,
+};
+use crate::selection::{SelectionError, select};
+use crate::subject::{Cx, Probe, Subject, probe, settle};
+use crate::transcript::Transcript;
+use crate::{ExitCode, RunOptions, registry};
+
+/// No check may take longer; every wait inside has a shorter limit of its own.
+const CHECK_LIMIT: Duration = Duration::from_secs(120);
+
+/// Why there is no report.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum RunError {
+    /// The selection is wrong.
+    #[error(transparent)]
+    Selection(#[from] SelectionError),
+    /// The options ask for nothing.
+    #[error("{0}")]
+    Usage(String),
+}
+
+impl RunError {
+    /// The exit status that goes with this error.
+    #[must_use]
+    pub fn exit_code(&self) -> ExitCode {
+        match self {
+            Self::Selection(_) | Self::Usage(_) => ExitCode::Usage,
+        }
+    }
+}
+
+/// Holds a plugin to the protocol.
+///
+/// # Errors
+/// When the options select nothing. What goes wrong later is in the report.
+pub async fn run(options: RunOptions) -> Result<RunReport, RunError> {
+    let checks = select(&registry::CHECKS, &options.run, &options.skip)?;
+    if options.command.is_empty() || options.dialects.is_empty() {
+        return Err(RunError::Usage("a plugin to start and a dialect are needed".into()));
+    }
+    if !checks.iter().any(|check| options.dialects.iter().any(|d| check.dialects.contains(*d))) {
+        return Err(RunError::Usage("no selected check is made in the requested dialect".into()));
+    }
+    let began = Instant::now();
+    let mut probes = future::join_all(options.dialects.iter().map(|dialect| probe(&options, *dialect))).await;
+    settle(&mut probes);
+    let starts: Vec<StartReport> = probes.iter().map(start_report).collect();
+    let subjects: Vec<(Dialect, Option<Arc<Subject>>)> =
+        options.dialects.iter().copied().zip(probes.into_iter().map(|probe| probe.subject)).collect();
+
+    let mut results = Vec::new();
+    let plugin = subjects.iter().find_map(|(_, subject)| subject.as_ref().map(|s| s.summary()));
+    if plugin.is_some() {
+        results = run_all(&checks, &subjects, &starts, &options).await;
+    }
+    for (_, subject) in &subjects {
+        if let Some(subject) = subject {
+            subject.shut_down().await;
+        }
+    }
+    let counts = Counts::of(&results);
+    let verdict = if plugin.is_some() { Answer::of(counts) } else { unstarted(&starts) };
+    Ok(RunReport {
+        format_version: FORMAT_VERSION,
+        suite_version: env!("CARGO_PKG_VERSION"),
+        command: options.command.iter().map(|arg| arg.to_string_lossy().into_owned()).collect(),
+        plugin,
+        starts,
+        verdict,
+        counts,
+        results,
+        duration: began.elapsed(),
+    })
+}
+
+fn unstarted(starts: &[StartReport]) -> Answer {
+    debug_assert!(!starts.is_empty());
+    Answer::NeverStarted
+}
+
+fn start_report(probe: &Probe) -> StartReport {
+    let transcript = match probe.outcome {
+        StartOutcome::Failed { .. } => probe.transcript.clone(),
+        StartOutcome::Started | StartOutcome::NotSpoken { .. } => Transcript::default(),
+    };
+    StartReport { dialect: probe.dialect, outcome: probe.outcome.clone(), transcript }
+}
+
+async fn run_all(
+    checks: &[&'static Check],
+    subjects: &[(Dialect, Option<Arc<Subject>>)],
+    starts: &[StartReport],
+    options: &RunOptions,
+) -> Vec<CheckResult> {
+    // Dialect by dialect within a check, so that results of one check stand together.
+    let jobs: Vec<_> = checks
+        .iter()
+        .flat_map(|check| subjects.iter().zip(starts).map(move |(subject, start)| (*check, subject, start)))
+        .filter(|(check, (dialect, _), _)| check.dialects.contains(*dialect))
+        .collect();
+    options.progress.begin(jobs.len());
+    let results = stream::iter(jobs)
+        .map(|(check, (dialect, subject), start)| async move {
+            let result = match subject {
+                Some(subject) if subject.refused().is_none() || check.area() == MANIFEST_AREA => {
+                    run_one(check, subject).await
+                }
+                _ => not_started(check, *dialect, start),
+            };
+            options.progress.finished(&result);
+            result
+        })
+        .buffered(options.jobs.max(1))
+        .collect()
+        .await;
+    options.progress.end();
+    results
+}
+
+/// The checks that need no more than the first line.
+const MANIFEST_AREA: &str = "manifest";
+/// The check that stands for the start itself.
+const START_CHECK: &str = "handshake/completes";
+
+fn not_started(check: &'static Check, dialect: Dialect, start: &StartReport) -> CheckResult {
+    let status = match &start.outcome {
+        StartOutcome::Failed { reason } if check.id == START_CHECK => Verdict::Err(
+            crate::model::Stop::failed("the plugin starts and becomes ready", reason.as_str()),
+        )
+        .into(),
+        _ => Status::Skipped { reason: format!("the plugin did not start in {dialect}") },
+    };
+    result(check, dialect, status, Duration::ZERO, start.transcript.clone())
+}
+
+async fn run_one(check: &'static Check, subject: &Arc<Subject>) -> CheckResult {
+    let began = Instant::now();
+    let dialect = subject.dialect();
+    if let Some(reason) = lacks(check, subject) {
+        return result(check, dialect, Status::Skipped { reason }, Duration::ZERO, Transcript::default());
+    }
+    let cx = Cx::new(Arc::clone(subject));
+    // A panic is a defect of the check. It must not look like one of the plugin, nor end the run.
+    let verdict = AssertUnwindSafe((check.run)(cx.clone())).catch_unwind();
+    let limit = CHECK_LIMIT.mul_f64(subject.timeout_scale().max(1.0));
+    let status = match tokio::time::timeout(limit, verdict).await {
+        Ok(Ok(verdict)) => verdict.into(),
+        Ok(Err(panic)) => Status::Fault { message: format!("the check panicked: {}", text_of(&*panic)) },
+        Err(_) => Status::Fault { message: format!("the check was not done after {} s", limit.as_secs()) },
+    };
+    cx.clean_up().await;
+    let transcript = match status {
+        Status::Failed { .. } | Status::Fault { .. } => cx.transcript(),
+        Status::Passed { .. } | Status::Skipped { .. } => Transcript::default(),
+    };
+    result(check, dialect, status, began.elapsed(), transcript)
+}
+
+/// What the plugin does not have that the check needs.
+fn lacks(check: &Check, subject: &Subject) -> Option<String> {
+    let summary = subject.summary();
+    match check.needs {
+        Needs::Ui if !summary.has_ui => Some("the plugin serves no user interface".into()),
+        Needs::Everything if !summary.everything => {
+            Some("the plugin does not claim the everything profile".into())
+        }
+        _ => None,
+    }
+}
+
+fn result(
+    check: &'static Check,
+    dialect: Dialect,
+    status: Status,
+    duration: Duration,
+    transcript: Transcript,
+) -> CheckResult {
+    let Check { id, title, rules, severity, .. } = *check;
+    CheckResult { check: id, title, rules, severity, dialect, status, duration, transcript }
+}
+
+fn text_of(panic: &(dyn std::any::Any + Send)) -> &str {
+    panic
+        .downcast_ref::<&str>()
+        .copied()
+        .or_else(|| panic.downcast_ref::<String>().map(String::as_str))
+        .unwrap_or("with a value that is no text")
+}

@@ -1,0 +1,268 @@
+//! The plugin under test: how it is started, and what a check can do with it.
+//!
+//! A [`Subject`] is one plugin in one dialect. Each check gets a [`Cx`], through which it starts
+//! processes of its own or borrows the running plugin that read-only checks share. Whatever a check
+//! starts is registered with its `Cx` and ended when the check is over, however that comes about.
+
+mod channel;
+mod http;
+mod plan;
+mod plugin;
+mod probe;
+mod process;
+mod raw;
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use serde_json::Value;
+use temps_plugin_host::{MemoryPlatform, StartError};
+use temps_plugin_schema::{Dialect, Secret};
+
+pub use channel::{Channel, reply};
+pub use http::{Request, Response};
+pub use plan::Plan;
+pub use plugin::{Plugin, Timing};
+pub(crate) use probe::{Probe, probe, settle};
+pub use process::Process;
+pub use raw::{Raw, RawResponse};
+
+use crate::model::Stop;
+use crate::report::PluginSummary;
+use crate::transcript::{Tape, Transcript};
+use plan::Base;
+
+/// One plugin in one dialect.
+pub struct Subject {
+    base: Base,
+    facts: Facts,
+    shared: tokio::sync::Mutex<Option<Shared>>,
+    shared_tape: Tape,
+}
+
+/// What the first start has shown.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Facts {
+    /// The manifest as it was written.
+    pub(crate) manifest: Value,
+    /// The `ready` line as it was written; null when the plugin never got there.
+    pub(crate) ready: Value,
+    /// Whether `/ui/` answered with 200.
+    pub(crate) serves_ui: bool,
+    /// Why a host refuses this plugin, if it does: then only its manifest can be judged.
+    pub(crate) refused: Option<String>,
+}
+
+/// The running plugin that read-only checks share, with a channel on which all calls are answered.
+struct Shared {
+    plugin: Plugin,
+    _channel: temps_plugin_host::Channel,
+}
+
+impl Subject {
+    pub(crate) fn new(base: Base, facts: Facts) -> Self {
+        Self { base, facts, shared: tokio::sync::Mutex::default(), shared_tape: Tape::default() }
+    }
+
+    /// The dialect spoken.
+    #[must_use]
+    pub fn dialect(&self) -> Dialect {
+        self.base.dialect
+    }
+
+    /// What the plugin says of itself.
+    #[must_use]
+    pub fn summary(&self) -> PluginSummary {
+        let text = |field: &str| self.facts.manifest[field].as_str().unwrap_or("?").to_owned();
+        PluginSummary {
+            name: text("name"),
+            version: text("version"),
+            has_ui: self.facts.ready["has_ui"] == true || self.facts.serves_ui,
+            everything: text("name").starts_with("everything-"),
+        }
+    }
+
+    /// Why a host refuses this plugin although it runs, if one does.
+    #[must_use]
+    pub fn refused(&self) -> Option<&str> {
+        self.facts.refused.as_deref()
+    }
+
+    pub(crate) fn timeout_scale(&self) -> f64 {
+        self.base.timeout_scale
+    }
+
+    /// Ends the shared plugin.
+    pub(crate) async fn shut_down(&self) {
+        if let Some(shared) = self.shared.lock().await.take() {
+            shared.plugin.kill().await;
+        }
+    }
+}
+
+/// What one check works with. Clones are the same.
+#[derive(Clone)]
+pub struct Cx {
+    subject: Arc<Subject>,
+    tape: Tape,
+    began: Instant,
+    resources: Arc<Mutex<Vec<Plugin>>>,
+    borrowed: Arc<AtomicBool>,
+}
+
+impl Cx {
+    pub(crate) fn new(subject: Arc<Subject>) -> Self {
+        Self {
+            subject,
+            tape: Tape::default(),
+            began: Instant::now(),
+            resources: Arc::default(),
+            borrowed: Arc::default(),
+        }
+    }
+
+    /// The dialect this check is made in.
+    #[must_use]
+    pub fn dialect(&self) -> Dialect {
+        self.subject.dialect()
+    }
+
+    /// The manifest as the plugin wrote it.
+    #[must_use]
+    pub fn manifest(&self) -> &Value {
+        &self.subject.facts.manifest
+    }
+
+    /// The manifest's health path.
+    #[must_use]
+    pub fn health_path(&self) -> &str {
+        self.manifest()["health_path"].as_str().unwrap_or(temps_plugin_schema::http::path::HEALTH)
+    }
+
+    /// Whether `ready` had `has_ui` true.
+    #[must_use]
+    pub fn says_has_ui(&self) -> bool {
+        self.subject.facts.ready["has_ui"] == true
+    }
+
+    /// So many seconds, scaled by `--timeout-scale`.
+    #[must_use]
+    pub fn limit(&self, seconds: u64) -> Duration {
+        self.subject.base.limit(seconds)
+    }
+
+    /// A start with nothing odd about it, in a directory of its own, with a fresh secret.
+    ///
+    /// # Errors
+    /// [`Stop::Fault`] when there is no temporary directory or no randomness.
+    pub fn plan(&self) -> Result<Plan, Stop> {
+        Plan::new(&self.subject.base, &self.subject.facts.manifest)
+    }
+
+    /// Starts the process and takes no step of the handshake.
+    ///
+    /// # Errors
+    /// [`Stop::Failed`] when the system refuses.
+    pub async fn spawn(&self, plan: &Plan) -> Result<Process, Stop> {
+        self.spawn_as(plan, self.dialect()).await
+    }
+
+    /// Starts the process with an open standard input, whatever the dialect.
+    ///
+    /// # Errors
+    /// As [`Cx::spawn`].
+    pub async fn spawn_with_stdin(&self, plan: &Plan) -> Result<Process, Stop> {
+        // The host library opens standard input in dialect 2 only; the arguments are the plan's own.
+        self.spawn_as(plan, Dialect::Two).await
+    }
+
+    async fn spawn_as(&self, plan: &Plan, dialect: Dialect) -> Result<Process, Stop> {
+        let tape = self.tape.for_process(&Secret::new(plan.secret()));
+        let (launcher, _descriptor) = plan.launcher(&self.subject.base, tape)?;
+        let starting = launcher.spawn_in(dialect).await.map_err(|error| start_failed(&error))?;
+        Ok(Process::new(starting, self.limit(5)))
+    }
+
+    /// Starts the plugin and goes through the handshake. No channel is dialled.
+    ///
+    /// # Errors
+    /// [`Stop::Failed`] when it does not become ready.
+    pub async fn start(&self, plan: &Plan) -> Result<Plugin, Stop> {
+        let began = Instant::now();
+        let mut process = self.spawn(plan).await?;
+        process.announce().await?;
+        let first_line = began.elapsed();
+        let running = process.finish().await?;
+        let timing = Timing { first_line, ready: began.elapsed().saturating_sub(first_line) };
+        Ok(self.register(Plugin::new(running, plan, timing, self)))
+    }
+
+    /// Goes on with a process that has announced itself and was handed its launch line.
+    ///
+    /// # Errors
+    /// [`Stop::Failed`] when it does not become ready.
+    pub async fn ready(&self, process: Process, plan: &Plan) -> Result<Plugin, Stop> {
+        let running = process.ready().await?;
+        Ok(self.register(Plugin::new(running, plan, Timing::default(), self)))
+    }
+
+    /// A plugin started with nothing odd about it.
+    ///
+    /// # Errors
+    /// As [`Cx::start`].
+    pub async fn fresh(&self) -> Result<Plugin, Stop> {
+        self.start(&self.plan()?).await
+    }
+
+    /// The plugin that read-only checks share; its channel is open and answered. One that has died is
+    /// replaced.
+    ///
+    /// # Errors
+    /// As [`Cx::start`].
+    pub async fn running(&self) -> Result<Plugin, Stop> {
+        self.borrowed.store(true, Ordering::Relaxed);
+        let mut shared = self.subject.shared.lock().await;
+        if let Some(shared) = shared.as_ref().filter(|shared| shared.plugin.lives()) {
+            return Ok(shared.plugin.clone());
+        }
+        // Started through a context of its own: it outlives this check.
+        let cx = Self { tape: self.subject.shared_tape.clone(), ..Self::new(Arc::clone(&self.subject)) };
+        let plugin = cx.fresh().await?;
+        let dialled = plugin.running().dial_channel(Arc::new(MemoryPlatform::default())).await;
+        let channel = dialled.map_err(|e| Stop::failed("the channel opens right after `ready`", e.to_string()))?;
+        *shared = Some(Shared { plugin: plugin.clone(), _channel: channel });
+        Ok(plugin)
+    }
+
+    fn register(&self, plugin: Plugin) -> Plugin {
+        self.resources.lock().unwrap_or_else(PoisonError::into_inner).push(plugin.clone());
+        plugin
+    }
+
+    /// Ends whatever the check has started, last in, first out.
+    pub(crate) async fn clean_up(&self) {
+        loop {
+            let last = self.resources.lock().unwrap_or_else(PoisonError::into_inner).pop();
+            match last {
+                Some(plugin) => plugin.kill().await,
+                None => return,
+            }
+        }
+    }
+
+    /// What went over the wire during this check. Of the shared plugin that is all that went on in
+    /// the meantime, other checks included.
+    pub(crate) fn transcript(&self) -> Transcript {
+        let mut transcript = self.tape.transcript();
+        if self.borrowed.load(Ordering::Relaxed) {
+            transcript.0.extend(self.subject.shared_tape.transcript_since(self.began).0);
+        }
+        transcript
+    }
+}
+
+/// What a check says about a start that came to nothing.
+fn start_failed(error: &StartError) -> Stop {
+    Stop::failed("the plugin starts", error.to_string())
+}

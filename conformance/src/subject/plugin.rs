@@ -1,0 +1,296 @@
+//! A plugin whose handshake is done.
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use http::Method;
+use temps_plugin_host::{ChannelError, Dial, Ended, PluginHttp, RawChannel, RunningPlugin, Signal, Signature};
+use temps_plugin_schema::Dialect;
+
+use super::{Channel, Cx, Plan, Raw, Request, Response};
+use crate::model::Stop;
+use crate::transcript::Tape;
+
+/// Largest response that a check reads whole.
+const RESPONSE_BYTES: usize = 64 * 1024 * 1024;
+/// How long the end of a killed process is waited for.
+const AFTER_KILL: Duration = Duration::from_secs(5);
+/// How long a socket that says "another channel is live" is asked again.
+const CHANNEL_FREE: u64 = 5;
+const RETRY: Duration = Duration::from_millis(5);
+
+/// How long the steps of a start took.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Timing {
+    /// From the start of the process to the first line.
+    pub first_line: Duration,
+    /// From there to `ready`.
+    pub ready: Duration,
+}
+
+/// A running plugin. Clones are the same process; the check's context ends it.
+#[derive(Clone)]
+pub struct Plugin {
+    running: Arc<RunningPlugin>,
+    plan: Plan,
+    timing: Timing,
+    tape: Tape,
+    timeout_scale: f64,
+}
+
+impl fmt::Debug for Plugin {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.running.fmt(f)
+    }
+}
+
+impl Plugin {
+    pub(super) fn new(running: RunningPlugin, plan: &Plan, timing: Timing, cx: &Cx) -> Self {
+        Self {
+            running: Arc::new(running),
+            plan: plan.clone(),
+            timing,
+            tape: cx.tape.clone(),
+            timeout_scale: cx.subject.timeout_scale(),
+        }
+    }
+
+    fn limit(&self, seconds: u64) -> Duration {
+        Duration::from_secs(seconds).mul_f64(self.timeout_scale)
+    }
+
+    /// The host library's handle.
+    #[must_use]
+    pub fn running(&self) -> &RunningPlugin {
+        &self.running
+    }
+
+    /// The host library's client.
+    #[must_use]
+    pub fn http(&self) -> &PluginHttp {
+        self.running.http()
+    }
+
+    /// The dialect spoken.
+    #[must_use]
+    pub fn dialect(&self) -> Dialect {
+        self.running.dialect()
+    }
+
+    /// How it was started.
+    #[must_use]
+    pub fn plan(&self) -> &Plan {
+        &self.plan
+    }
+
+    /// The secret of this start.
+    #[must_use]
+    pub fn secret(&self) -> &str {
+        self.plan.secret()
+    }
+
+    /// How long the steps of its start took.
+    #[must_use]
+    pub fn timing(&self) -> Timing {
+        self.timing
+    }
+
+    /// The first line as it was written.
+    #[must_use]
+    pub fn first_line(&self) -> &str {
+        &self.running.handshake().announce_line
+    }
+
+    /// The second line as it was written.
+    #[must_use]
+    pub fn ready_line(&self) -> &str {
+        &self.running.handshake().ready_line
+    }
+
+    /// Whether it has not ended.
+    #[must_use]
+    pub fn lives(&self) -> bool {
+        self.running.ended().is_none()
+    }
+
+    /// Sends a request and reads the whole response.
+    ///
+    /// # Errors
+    /// [`Stop::Failed`] when there is none.
+    pub async fn send(&self, request: Request) -> Result<Response, Stop> {
+        let what = request.to_string();
+        let method = Method::from_bytes(request.method.as_bytes()).map_err(|e| Stop::fault("a method", e))?;
+        let mut builder = self
+            .http()
+            .request(method, &request.target)
+            .signature(request.signature)
+            .timeout(self.limit(15));
+        for (name, value) in &request.headers {
+            builder = builder.header(name, value);
+        }
+        if let Some(body) = request.body {
+            builder = builder.body(body);
+        }
+        let exchange = async {
+            let mut response = builder.send().await?;
+            let body = response.collect(RESPONSE_BYTES).await?;
+            Ok(Response { status: response.status().as_u16(), headers: response.headers().clone(), body })
+        };
+        let failed = |seen: String| Stop::failed(format!("a response to {what}"), seen);
+        match tokio::time::timeout(self.limit(20), exchange).await {
+            Ok(Ok(response)) => Ok(response),
+            Ok(Err(temps_plugin_host::HttpError::Request(reason))) => Err(Stop::fault(&what, reason)),
+            Ok(Err(error)) => Err(failed(error.to_string())),
+            Err(_) => Err(failed("a response whose body does not end".into())),
+        }
+    }
+
+    /// A signed GET.
+    ///
+    /// # Errors
+    /// As [`Plugin::send`].
+    pub async fn get(&self, target: &str) -> Result<Response, Stop> {
+        self.send(Request::get(target)).await
+    }
+
+    /// Asks for health, unsigned.
+    ///
+    /// # Errors
+    /// As [`Plugin::send`].
+    pub async fn health(&self) -> Result<Response, Stop> {
+        self.send(Request::get(&self.running.manifest().health_path)).await
+    }
+
+    /// A connection for bytes that no client would send.
+    ///
+    /// # Errors
+    /// [`Stop::Failed`] when the socket does not accept.
+    pub async fn raw(&self) -> Result<Raw, Stop> {
+        let stream = self.http().connect_raw().await;
+        let stream = stream.map_err(|e| Stop::failed("a socket that accepts connections", e.to_string()))?;
+        Ok(Raw::new(stream, self.limit(15), self.tape.clone()))
+    }
+
+    /// Dials the channel.
+    ///
+    /// # Errors
+    /// [`Stop::Failed`] when the plugin does not accept.
+    pub async fn dial(&self) -> Result<Channel, Stop> {
+        self.dial_with(Dial::channel()).await.map_err(|error| Stop::failed("the channel opens", error.to_string()))
+    }
+
+    /// Dials the channel, again and again while the former one is still taken for live.
+    ///
+    /// # Errors
+    /// [`Stop::Failed`] when the plugin goes on refusing.
+    pub async fn dial_until_accepted(&self) -> Result<Channel, Stop> {
+        let deadline = tokio::time::Instant::now() + self.limit(CHANNEL_FREE);
+        loop {
+            match self.dial_with(Dial::channel()).await {
+                Ok(channel) => return Ok(channel),
+                Err(ChannelError::Refused { status: 409, .. }) if tokio::time::Instant::now() < deadline => {
+                    tokio::time::sleep(RETRY).await;
+                }
+                Err(error) => {
+                    return Err(Stop::failed("a new channel opens after the former one has ended", error.to_string()));
+                }
+            }
+        }
+    }
+
+    /// Dials the channel with this signature, or none, and returns the status; 101 when it opened.
+    ///
+    /// # Errors
+    /// [`Stop::Failed`] when there is no answer.
+    pub async fn dial_refused(&self, signature: Option<&str>) -> Result<u16, Stop> {
+        let signature = signature.map_or(Signature::Absent, |text| Signature::Other(text.to_owned()));
+        match self.dial_with(Dial { signature, ..Dial::channel() }).await {
+            Ok(_) => Ok(101),
+            Err(ChannelError::Refused { status, .. }) => Ok(status),
+            Err(error) => Err(Stop::failed("an answer to the upgrade", error.to_string())),
+        }
+    }
+
+    /// Dials any WebSocket of the plugin.
+    pub(crate) async fn dial_with(&self, dial: Dial) -> Result<Channel, ChannelError> {
+        let dial = Dial { timeout: self.limit(15), ..dial };
+        let raw = RawChannel::dial_with(self.http(), dial).await?;
+        Ok(Channel::new(raw, self.dialect(), self.limit(15)))
+    }
+
+    /// What came over standard error, redacted.
+    #[must_use]
+    pub fn stderr(&self) -> Vec<String> {
+        self.running.stderr_tail()
+    }
+
+    /// How many lines came over standard error.
+    #[must_use]
+    pub fn stderr_lines(&self) -> u64 {
+        self.running.stderr_totals().lines
+    }
+
+    /// Waits until more than `before` lines have come over standard error.
+    pub async fn stderr_grows(&self, before: u64, limit: Duration) -> bool {
+        self.running.wait_stderr(limit, |_| self.stderr_lines() > before).await.is_some()
+    }
+
+    /// Waits for a line on standard error.
+    pub async fn stderr_line(&self, limit: Duration, wanted: impl Fn(&str) -> bool) -> Option<String> {
+        self.running.wait_stderr(limit, wanted).await
+    }
+
+    /// What came over standard output after `ready`. Waits for the end of a process that has been
+    /// told to stop.
+    pub async fn stray_stdout(&self) -> Vec<String> {
+        self.running.wait_stray_stdout(self.limit(1), |_| false).await;
+        self.running.stray_stdout()
+    }
+
+    /// How many lines of standard output and standard error had the secret in them.
+    #[must_use]
+    pub fn leaks(&self) -> u64 {
+        let handshake = [self.first_line(), self.ready_line()];
+        let said = handshake.iter().filter(|line| line.contains(self.secret())).count();
+        said as u64 + self.running.stderr_totals().leaks + self.running.stray_stdout_totals().leaks
+    }
+
+    /// Sends a signal.
+    ///
+    /// # Errors
+    /// [`Stop::Failed`] when the plugin has ended.
+    pub fn signal(&self, signal: Signal) -> Result<(), Stop> {
+        self.running
+            .signal(signal)
+            .map_err(|e| Stop::failed("a plugin that lives until it is signalled", e.to_string()))
+    }
+
+    /// Waits for it to end by itself.
+    ///
+    /// # Errors
+    /// [`Stop::Failed`] when it does not.
+    pub async fn exit(&self, limit: Duration) -> Result<Ended, Stop> {
+        let ended = self.running.wait_exit(limit).await.ok_or_else(|| {
+            Stop::failed(format!("the plugin ends within {} s", limit.as_secs_f64()), "it still runs")
+        })?;
+        // What it wrote last may still be on its way.
+        self.running.wait_stderr(self.limit(1), |_| false).await;
+        Ok(ended)
+    }
+
+    /// Sends SIGTERM and waits for the end.
+    ///
+    /// # Errors
+    /// [`Stop::Failed`] when it does not end.
+    pub async fn stop(&self, limit: Duration) -> Result<Ended, Stop> {
+        self.signal(Signal::TERM)?;
+        self.exit(limit).await
+    }
+
+    /// Kills it and waits for its end.
+    pub async fn kill(&self) {
+        self.running.kill();
+        self.running.wait_exit(AFTER_KILL).await;
+    }
+}

@@ -1,0 +1,156 @@
+//! The first start in each dialect, on which everything else depends.
+
+use std::ffi::OsStr;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use serde_json::Value;
+use temps_plugin_host::{StartError, StartErrorKind, Step};
+use temps_plugin_schema::{Dialect, Secret};
+
+use super::plan::{Base, Plan};
+use super::{Facts, Subject};
+use crate::RunOptions;
+use crate::model::Stop;
+use crate::report::StartOutcome;
+use crate::transcript::{Tape, Transcript};
+
+/// What came of the first start in one dialect.
+pub(crate) struct Probe {
+    pub(crate) dialect: Dialect,
+    pub(crate) outcome: StartOutcome,
+    pub(crate) transcript: Transcript,
+    /// What to check; none when nothing can be.
+    pub(crate) subject: Option<Arc<Subject>>,
+    /// Whether the failure is one that a plugin of the other dialect shows.
+    suggests_other: bool,
+}
+
+/// Starts the plugin once in `dialect`.
+pub(crate) async fn probe(options: &RunOptions, dialect: Dialect) -> Probe {
+    let tape = Tape::default();
+    let begun = attempt(options, dialect, &tape).await;
+    let transcript = tape.transcript();
+    match begun {
+        Ok((base, facts)) => {
+            let outcome = match &facts.refused {
+                None => StartOutcome::Started,
+                Some(reason) => StartOutcome::Failed { reason: reason.clone() },
+            };
+            let subject = Some(Arc::new(Subject::new(base, facts)));
+            Probe { dialect, outcome, transcript, subject, suggests_other: false }
+        }
+        Err(failure) => {
+            let outcome = StartOutcome::Failed { reason: failure.reason };
+            Probe { dialect, outcome, transcript, subject: None, suggests_other: failure.suggests_other }
+        }
+    }
+}
+
+/// Takes a failure for "does not speak that dialect" where another dialect works.
+pub(crate) fn settle(probes: &mut [Probe]) {
+    if !probes.iter().any(|probe| probe.subject.is_some()) {
+        return;
+    }
+    for probe in probes.iter_mut().filter(|probe| probe.suggests_other) {
+        if let StartOutcome::Failed { reason } = &probe.outcome {
+            let reason = reason.lines().next().unwrap_or_default().to_owned();
+            probe.outcome = StartOutcome::NotSpoken { reason };
+        }
+    }
+}
+
+struct Failed {
+    reason: String,
+    suggests_other: bool,
+}
+
+impl From<Stop> for Failed {
+    fn from(stop: Stop) -> Self {
+        let reason = match stop {
+            Stop::Failed(failure) => failure.seen,
+            Stop::Skipped(reason) | Stop::Fault(reason) => reason,
+        };
+        Self { reason, suggests_other: false }
+    }
+}
+
+async fn attempt(options: &RunOptions, dialect: Dialect, tape: &Tape) -> Result<(Base, Facts), Failed> {
+    let base = Base {
+        program: find(options.command.first().map(OsStr::new).unwrap_or_default())?,
+        args: options.command.get(1..).unwrap_or_default().to_vec(),
+        dialect,
+        timeout_scale: options.timeout_scale,
+        database_url: options.database_url.clone(),
+    };
+    let plan = Plan::new(&base, &Value::Null)?;
+    let (launcher, _) = plan.launcher(&base, tape.for_process(&Secret::new(plan.secret())))?;
+    let started = async {
+        let mut starting = launcher.spawn_in(dialect).await?;
+        starting.announce().await?;
+        starting.finish().await
+    };
+    let facts = match started.await {
+        Ok(running) => {
+            let line = |text: &str| serde_json::from_str::<Value>(text).unwrap_or_default();
+            let handshake = running.handshake();
+            let facts = Facts {
+                manifest: manifest_of(dialect, &handshake.announce_line),
+                ready: line(&handshake.ready_line),
+                serves_ui: running.http().get("/ui/").send().await.is_ok_and(|ui| ui.status() == 200),
+                refused: None,
+            };
+            running.stop(base.limit(2)).await;
+            facts
+        }
+        Err(error) if matches!(error.kind(), StartErrorKind::ManifestInvalid(_)) => {
+            // A host stops here, and so would the suite, without a word on what is wrong in detail.
+            let plan = Plan::new(&base, &Value::Null)?;
+            let (launcher, _) = plan.launcher(&base, tape.for_process(&Secret::new(plan.secret())))?;
+            let mut starting = launcher.spawn_in(dialect).await.map_err(|e| failed(&e))?;
+            let line = starting.next_line().await.map_err(|e| failed(&e))?;
+            let manifest = manifest_of(dialect, &line);
+            Facts { manifest, refused: Some(failed(&error).reason), ..Facts::default() }
+        }
+        Err(error) => return Err(failed(&error)),
+    };
+    Ok((base, facts))
+}
+
+fn manifest_of(dialect: Dialect, line: &str) -> Value {
+    let mut value: Value = serde_json::from_str(line).unwrap_or_default();
+    match dialect {
+        Dialect::One => value,
+        Dialect::Two => value["manifest"].take(),
+    }
+}
+
+/// A start that failed, told without its first words, which name program and dialect once more.
+fn failed(error: &StartError) -> Failed {
+    let text = error.to_string();
+    let reason = text.split_once(": ").map_or(text.as_str(), |(_, rest)| rest).to_owned();
+    let kind = error.kind();
+    let suggests_other = error.step() == Step::Announce
+        && match kind {
+            StartErrorKind::ExitedEarly { .. } => error.dialect() == Some(Dialect::Two),
+            StartErrorKind::BadLine { reason, .. } => reason.contains("type"),
+            other => other.to_string().contains("manifest") && !matches!(other, StartErrorKind::ManifestInvalid(_)),
+        };
+    Failed { reason, suggests_other }
+}
+
+/// Finds the program: a path as it is, a bare name along `PATH`.
+fn find(program: &OsStr) -> Result<PathBuf, Failed> {
+    let path = Path::new(program);
+    if path.components().count() > 1 || path.is_absolute() {
+        return Ok(path.to_owned());
+    }
+    let dirs = std::env::var_os("PATH").unwrap_or_default();
+    std::env::split_paths(&dirs)
+        .map(|dir| dir.join(path))
+        .find(|candidate| candidate.is_file())
+        .ok_or_else(|| Failed {
+            reason: format!("there is no program {} along PATH; give a path such as ./{0}", path.display()),
+            suggests_other: false,
+        })
+}

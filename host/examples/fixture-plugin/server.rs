@@ -1,0 +1,240 @@
+//! The fixture's socket: health, the channel, and routes through which a test drives it.
+//!
+//! | route | does |
+//! |---|---|
+//! | `GET /seen` | answers with the request's headers as JSON |
+//! | `POST /echo` | answers with the body, streamed, trailers included |
+//! | `GET /ws` | WebSocket echo |
+//! | `POST /frame` | sends the body as a text message over the channel |
+//! | `GET /frame` | waits for the next text message that came over the channel |
+//! | `POST /close` | closes the channel with a close frame |
+//! | `POST /drop` | cuts the channel |
+//! | `POST /_events` | takes an event |
+
+use std::convert::Infallible;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use bytes::Bytes;
+use futures_util::{SinkExt, StreamExt};
+use http::{HeaderMap, Method, Request, Response, StatusCode};
+use http_body_util::combinators::BoxBody;
+use http_body_util::{BodyExt, Full};
+use hyper::body::Incoming;
+use hyper::upgrade::Upgraded;
+use hyper_util::rt::TokioIo;
+use serde_json::{Map, Value};
+use tokio::net::UnixListener;
+use tokio::sync::{Mutex, mpsc};
+use tokio_tungstenite::WebSocketStream;
+use tokio_tungstenite::tungstenite::Message;
+use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
+use tokio_tungstenite::tungstenite::protocol::{CloseFrame, Role};
+
+use crate::faults::Fault;
+use crate::{Arguments, BoxError};
+
+type Reply = Response<BoxBody<Bytes, hyper::Error>>;
+type Socket = WebSocketStream<TokioIo<Upgraded>>;
+
+pub(crate) struct State {
+    fault: Fault,
+    secret: String,
+    asks_for_signature: bool,
+    channel_is_live: AtomicBool,
+    orders: mpsc::Sender<Order>,
+    take_orders: Mutex<mpsc::Receiver<Order>>,
+    frames: mpsc::Sender<String>,
+    take_frames: Mutex<mpsc::Receiver<String>>,
+}
+
+/// What the channel's task is to do.
+enum Order {
+    Send(String),
+    Close,
+    Drop,
+}
+
+impl State {
+    pub(crate) fn new(arguments: &Arguments, secret: &str) -> Arc<Self> {
+        let (orders, take_orders) = mpsc::channel(64);
+        let (frames, take_frames) = mpsc::channel(1024);
+        Arc::new(Self {
+            fault: arguments.fault,
+            secret: secret.to_owned(),
+            asks_for_signature: arguments.auth_secret.is_none(),
+            channel_is_live: AtomicBool::new(false),
+            orders,
+            take_orders: Mutex::new(take_orders),
+            frames,
+            take_frames: Mutex::new(take_frames),
+        })
+    }
+}
+
+pub(crate) fn listen(path: &str, state: Arc<State>) -> Result<(), BoxError> {
+    let listener = UnixListener::bind(path)?;
+    tokio::spawn(async move {
+        while let Ok((stream, _)) = listener.accept().await {
+            let state = state.clone();
+            let service = hyper::service::service_fn(move |request| {
+                let state = state.clone();
+                async move { Ok::<_, Infallible>(answer(state, request).await) }
+            });
+            tokio::spawn(
+                hyper::server::conn::http1::Builder::new()
+                    .serve_connection(TokioIo::new(stream), service)
+                    .with_upgrades(),
+            );
+        }
+    });
+    Ok(())
+}
+
+fn reply(status: StatusCode, body: impl Into<Bytes>) -> Reply {
+    let body = Full::new(body.into()).map_err(|never| match never {});
+    let mut reply = Response::new(body.boxed());
+    *reply.status_mut() = status;
+    reply
+}
+
+fn header<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
+    headers.get(name)?.to_str().ok()
+}
+
+async fn answer(state: Arc<State>, mut request: Request<Incoming>) -> Reply {
+    let path = request.uri().path().to_owned();
+    if path == "/health" {
+        return reply(
+            match state.fault {
+                Fault::Unhealthy => StatusCode::INTERNAL_SERVER_ERROR,
+                _ => StatusCode::OK,
+            },
+            "ok",
+        );
+    }
+    let signature = header(request.headers(), "x-temps-auth-signature");
+    if signature != Some(&state.secret) && (state.asks_for_signature || signature.is_some()) {
+        return reply(StatusCode::UNAUTHORIZED, "who are you?");
+    }
+    match (request.method(), path.as_str()) {
+        (&Method::GET, "/_temps/channel") => channel(&state, &mut request),
+        (&Method::GET, "/ws") => upgrade(&mut request, echo),
+        (&Method::GET, "/seen") => reply(StatusCode::OK, seen(request.headers())),
+        (&Method::POST, "/echo") => {
+            let mut response = Response::new(request.into_body().boxed());
+            let names = http::HeaderValue::from_static("x-sum");
+            response.headers_mut().insert("trailer", names);
+            response
+        }
+        (&Method::GET, "/frame") => match state.take_frames.lock().await.recv().await {
+            Some(frame) => reply(StatusCode::OK, frame),
+            None => reply(StatusCode::GONE, ""),
+        },
+        (&Method::POST, "/frame") => match request.into_body().collect().await {
+            Ok(body) => {
+                let text = String::from_utf8_lossy(&body.to_bytes()).into_owned();
+                order(&state, Order::Send(text)).await
+            }
+            Err(_) => reply(StatusCode::BAD_REQUEST, ""),
+        },
+        (&Method::POST, "/close") => order(&state, Order::Close).await,
+        (&Method::POST, "/drop") => order(&state, Order::Drop).await,
+        (&Method::POST, "/_events") => reply(StatusCode::OK, seen(request.headers())),
+        _ => reply(StatusCode::NOT_FOUND, "no such route"),
+    }
+}
+
+fn seen(headers: &HeaderMap) -> String {
+    let pairs = headers.iter().map(|(name, value)| {
+        let value = String::from_utf8_lossy(value.as_bytes()).into_owned();
+        (name.to_string(), Value::from(value))
+    });
+    Value::Object(pairs.collect::<Map<_, _>>()).to_string()
+}
+
+async fn order(state: &State, order: Order) -> Reply {
+    match state.orders.send(order).await {
+        Ok(()) => reply(StatusCode::ACCEPTED, ""),
+        Err(_) => reply(StatusCode::GONE, ""),
+    }
+}
+
+/// Answers an upgrade with 101 and gives the socket to `serve`.
+fn upgrade<F: Future<Output = ()> + Send + 'static>(
+    request: &mut Request<Incoming>,
+    serve: impl FnOnce(Socket) -> F + Send + 'static,
+) -> Reply {
+    let Some(key) = header(request.headers(), "sec-websocket-key") else {
+        return reply(StatusCode::BAD_REQUEST, "no WebSocket upgrade");
+    };
+    let accept = derive_accept_key(key.as_bytes());
+    let upgraded = hyper::upgrade::on(request);
+    tokio::spawn(async move {
+        if let Ok(upgraded) = upgraded.await {
+            let io = TokioIo::new(upgraded);
+            serve(WebSocketStream::from_raw_socket(io, Role::Server, None).await).await;
+        }
+    });
+    let mut response = reply(StatusCode::SWITCHING_PROTOCOLS, "");
+    let headers = response.headers_mut();
+    headers.insert("connection", http::HeaderValue::from_static("Upgrade"));
+    headers.insert("upgrade", http::HeaderValue::from_static("websocket"));
+    if let Ok(accept) = accept.parse() {
+        headers.insert("sec-websocket-accept", accept);
+    }
+    response
+}
+
+async fn echo(mut socket: Socket) {
+    while let Some(Ok(message)) = socket.next().await {
+        if (message.is_text() || message.is_binary()) && socket.send(message).await.is_err() {
+            return;
+        }
+    }
+}
+
+fn channel(state: &Arc<State>, request: &mut Request<Incoming>) -> Reply {
+    if state.fault == Fault::RefuseChannel {
+        return reply(StatusCode::UNAUTHORIZED, "not you");
+    }
+    if state.channel_is_live.swap(true, Ordering::SeqCst) {
+        return reply(StatusCode::CONFLICT, "there is a channel already");
+    }
+    let state = state.clone();
+    upgrade(request, async move |socket| {
+        serve_channel(socket, &state).await;
+        state.channel_is_live.store(false, Ordering::SeqCst);
+    })
+}
+
+/// Carries out orders and keeps what comes, until one side ends the channel.
+async fn serve_channel(mut socket: Socket, state: &State) {
+    let mut orders = state.take_orders.lock().await;
+    loop {
+        tokio::select! {
+            message = socket.next() => match message {
+                Some(Ok(Message::Text(text))) => {
+                    if state.frames.send(text.to_string()).await.is_err() {
+                        return;
+                    }
+                }
+                Some(Ok(_)) => {}
+                Some(Err(_)) | None => return,
+            },
+            order = orders.recv() => {
+                let message = match order {
+                    Some(Order::Send(text)) => Message::text(text),
+                    Some(Order::Close) => Message::Close(Some(CloseFrame {
+                        code: 1001.into(),
+                        reason: "going away".into(),
+                    })),
+                    Some(Order::Drop) | None => return,
+                };
+                if socket.send(message).await.is_err() {
+                    return;
+                }
+            }
+        }
+    }
+}

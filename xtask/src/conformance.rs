@@ -1,0 +1,212 @@
+//! `cargo xtask conformance`: every example plugin through the conformance suite, in both dialects,
+//! ending in one table.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use serde::Deserialize;
+
+use crate::command::{self, Built, failed};
+use crate::error::XtaskError;
+use crate::{plugins, repository};
+
+const RUNNER: &str = "temps-plugin-conformance";
+
+/// Build every example plugin and put each through the conformance suite in both dialects.
+#[derive(Debug, Default, clap::Args)]
+#[command(
+    after_help = "Examples:\n  cargo xtask conformance\n  cargo xtask conformance --only slack-notifier"
+)]
+pub(crate) struct Args {
+    /// Only this plugin; may be given several times.
+    #[arg(long, value_name = "PLUGIN")]
+    only: Vec<String>,
+}
+
+/// What this chore reads of the runner's report.
+#[derive(Deserialize)]
+struct Report {
+    verdict: String,
+    results: Vec<CheckResult>,
+    starts: Vec<Start>,
+}
+
+#[derive(Deserialize)]
+struct Start {
+    dialect: u32,
+    outcome: String,
+    #[serde(default)]
+    reason: String,
+}
+
+#[derive(Deserialize)]
+struct CheckResult {
+    check: String,
+    dialect: u32,
+    severity: String,
+    status: String,
+    #[serde(default)]
+    expected: String,
+    #[serde(default)]
+    seen: String,
+    #[serde(default)]
+    message: String,
+}
+
+pub(crate) fn run(args: &Args) -> Result<(), XtaskError> {
+    let plugins = chosen(plugins::build()?, &args.only)?;
+    let runner = runner()?;
+    let directory = repository::target().join("conformance");
+    fs::create_dir_all(&directory).map_err(XtaskError::file("create", &directory))?;
+    let mut rows = Vec::new();
+    let mut not_conformant = Vec::new();
+    for plugin in &plugins {
+        eprintln!("{}: running the suite", plugin.name);
+        let file = directory.join(format!("{}.json", plugin.name));
+        let report = check(&runner, plugin, &file)?;
+        show_failures(plugin, &report);
+        if report.verdict != "conformant" {
+            not_conformant.push(format!(
+                "{}: {}, see {}",
+                plugin.name,
+                report.verdict,
+                file.display()
+            ));
+        }
+        rows.extend([1, 2].map(|dialect| Row::of(plugin, dialect, &report)));
+    }
+    show_table(&rows);
+    if not_conformant.is_empty() {
+        Ok(())
+    } else {
+        Err(XtaskError::NotConformant(not_conformant))
+    }
+}
+
+fn chosen(plugins: Vec<Built>, only: &[String]) -> Result<Vec<Built>, XtaskError> {
+    if let Some(unknown) = only
+        .iter()
+        .find(|name| !plugins.iter().any(|p| p.name == **name))
+    {
+        return Err(XtaskError::UnknownPlugin {
+            found: unknown.clone(),
+            known: plugins.into_iter().map(|plugin| plugin.name).collect(),
+        });
+    }
+    let wanted = |plugin: &Built| only.is_empty() || only.contains(&plugin.name);
+    Ok(plugins.into_iter().filter(wanted).collect())
+}
+
+fn runner() -> Result<PathBuf, XtaskError> {
+    let built = command::build(&[RUNNER.to_owned()], true)?;
+    built
+        .into_iter()
+        .find(|built| built.name == RUNNER)
+        .map(|built| built.path)
+        .ok_or_else(|| XtaskError::Command {
+            command: RUNNER.to_owned(),
+            reason: "cargo did not build it".into(),
+        })
+}
+
+/// Runs the suite on one plugin; its report is kept in `file`.
+fn check(runner: &Path, plugin: &Built, file: &Path) -> Result<Report, XtaskError> {
+    let mut command = Command::new(runner);
+    command
+        .args(["run", "--format", "json", "--"])
+        .arg(&plugin.path);
+    let output = command
+        .stderr(Stdio::inherit())
+        .output()
+        .map_err(|error| failed(&command, error.to_string()))?;
+    fs::write(file, &output.stdout).map_err(XtaskError::file("write", file))?;
+    serde_json::from_slice(&output.stdout)
+        .map_err(|error| failed(&command, format!("{}; no report: {error}", output.status)))
+}
+
+fn show_failures(plugin: &Built, report: &Report) {
+    for start in report
+        .starts
+        .iter()
+        .filter(|start| start.outcome != "started")
+    {
+        println!(
+            "{} (dialect {}): {}",
+            plugin.name, start.dialect, start.reason
+        );
+    }
+    for result in &report.results {
+        match result.status.as_str() {
+            "failed" => println!(
+                "{} (dialect {}): {} {}\n  expected {}\n  saw      {}",
+                plugin.name,
+                result.dialect,
+                result.severity,
+                result.check,
+                result.expected,
+                result.seen
+            ),
+            "fault" => println!("{}: {}: {}", plugin.name, result.check, result.message),
+            _ => {}
+        }
+    }
+}
+
+/// One line of the table.
+struct Row {
+    plugin: String,
+    dialect: u32,
+    passed: usize,
+    failed: usize,
+    warnings: usize,
+    skipped: usize,
+}
+
+impl Row {
+    fn of(plugin: &Built, dialect: u32, report: &Report) -> Self {
+        let count = |status: &str, must: Option<bool>| {
+            let of_dialect = report
+                .results
+                .iter()
+                .filter(|result| result.dialect == dialect);
+            of_dialect
+                .filter(|result| result.status == status)
+                .filter(|result| must.is_none_or(|must| must == (result.severity == "MUST")))
+                .count()
+        };
+        Self {
+            plugin: plugin.name.clone(),
+            dialect,
+            passed: count("passed", None),
+            failed: count("failed", Some(true)) + count("fault", None),
+            warnings: count("failed", Some(false)),
+            skipped: count("skipped", None),
+        }
+    }
+}
+
+fn show_table(rows: &[Row]) {
+    println!(
+        "\n{:<20} {:>7} {:>7} {:>7} {:>8} {:>8}",
+        "plugin", "dialect", "passed", "failed", "warnings", "skipped"
+    );
+    for row in rows {
+        let Row {
+            plugin,
+            dialect,
+            passed,
+            failed,
+            warnings,
+            skipped,
+        } = row;
+        println!("{plugin:<20} {dialect:>7} {passed:>7} {failed:>7} {warnings:>8} {skipped:>8}");
+    }
+    let sum = |of: fn(&Row) -> usize| rows.iter().map(of).sum::<usize>();
+    println!(
+        "\n{} passed, {} failed, {} skipped",
+        sum(|row| row.passed),
+        sum(|row| row.failed + row.warnings),
+        sum(|row| row.skipped)
+    );
+}

@@ -1,0 +1,69 @@
+//! `cargo xtask`: every chore of this repository, one module each.
+//!
+//! This file only knows which chores there are.
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+mod bench;
+mod command;
+mod conformance;
+mod error;
+mod plugins;
+mod repository;
+mod schema;
+mod test;
+
+use error::XtaskError;
+
+/// The chores of this repository.
+#[derive(Debug, Parser)]
+#[command(
+    name = "cargo xtask",
+    bin_name = "cargo xtask",
+    after_help = "Examples:\n  \
+                  cargo xtask conformance    build the example plugins and put each through the suite\n  \
+                  cargo xtask test           everything that must hold before a change lands\n  \
+                  cargo xtask plugins        only build them, into target/plugins"
+)]
+struct Cli {
+    #[command(subcommand)]
+    chore: Chore,
+}
+
+#[derive(Debug, Subcommand)]
+enum Chore {
+    /// Build every example plugin and put each through the conformance suite in both dialects.
+    Conformance(conformance::Args),
+    /// Formatting, lints, all tests, schema drift, docs, conformance of the examples.
+    Test(test::Args),
+    /// Build every example plugin into target/plugins, one executable file each.
+    Plugins(plugins::Args),
+    /// Generate the JSON Schema documents under schema/json from the wire types.
+    Schema(schema::Args),
+    /// Measure what the SDK costs beside the same thing without it.
+    Bench(bench::Args),
+}
+
+impl Chore {
+    fn run(self) -> Result<(), XtaskError> {
+        match self {
+            Self::Conformance(args) => conformance::run(&args),
+            Self::Test(args) => test::run(&args),
+            Self::Plugins(args) => plugins::run(&args),
+            Self::Schema(args) => schema::run(&args),
+            Self::Bench(args) => bench::run(&args),
+        }
+    }
+}
+
+fn main() -> ExitCode {
+    match Cli::parse().chore.run() {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
