@@ -9,7 +9,7 @@ use http::{HeaderMap, StatusCode};
 use temps_plugin_schema::Secret;
 use temps_plugin_schema::http::{Role, header};
 
-use crate::server::problem::problem;
+use crate::Problem;
 
 /// The result of the SDK's own check of a request, left for the extractors.
 #[derive(Debug, Clone)]
@@ -94,6 +94,12 @@ impl VerifiedCaller {
             .permissions
             .iter()
             .any(|have| have == permission)
+    }
+
+    /// Whether the user runs the instance or the platform.
+    #[must_use]
+    pub fn is_admin(&self) -> bool {
+        matches!(self.identity.role, Role::Admin | Role::PlatformAdmin)
     }
 
     pub(crate) fn actor_token(&self) -> Option<&Secret> {
@@ -191,7 +197,7 @@ impl From<Identity> for TempsAuth {
 }
 
 fn sign_in_first() -> Response {
-    problem(StatusCode::UNAUTHORIZED, "sign in to Temps first").into_response()
+    Problem::new(StatusCode::UNAUTHORIZED, "sign in to Temps first").into_response()
 }
 
 impl<S: Sync> FromRequestParts<S> for Caller {

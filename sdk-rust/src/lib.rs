@@ -59,7 +59,10 @@ pub use plugin::{ExternalPlugin, PluginOptions};
 pub use runtime::core::{App, BoxFuture, PluginCore};
 pub use runtime::state::State;
 pub use runtime::{run_core, run_plugin};
+pub use server::problem::Problem;
 pub use temps_plugin_schema as schema;
+pub use temps_plugin_schema::event::EventPayload;
+pub use temps_plugin_schema::http::Role;
 pub use temps_plugin_schema::manifest::{
     Capability, HostPermission, NavEntry, NavSection, PluginManifestBuilder, UiManifest, UiRoute,
 };

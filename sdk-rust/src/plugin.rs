@@ -25,7 +25,9 @@ pub trait ExternalPlugin: Send + Sync + 'static {
     /// The SDK serves the health path, everything under `/_temps`, `/_events` and, with
     /// [`ui_assets`](Self::ui_assets), everything under `/ui`: a route of yours at one of these is
     /// hidden, with a warning. Called once, before the plugin is announced as ready: the channel is
-    /// not up yet, so make calls from handlers or from a task you spawn.
+    /// not up yet, so make calls from handlers or from a task you spawn. A panic here ends the
+    /// process before `ready`: what can fail is better opened so that
+    /// [`on_start`](Self::on_start), which runs right after, can return the error.
     fn router(&self, ctx: PluginContext) -> axum::Router;
 
     /// A user interface to serve at `/ui/`: an `include_dir!` directory or a `.tar.gz`.
@@ -89,7 +91,7 @@ pub trait ExternalPlugin: Send + Sync + 'static {
     }
 
     /// Runs once when the plugin stops, after requests and events in flight have finished; calls to
-    /// the platform still work.
+    /// the platform still work. It is broken off after 5 s: hosts kill what takes too long.
     fn on_shutdown(&self, ctx: &PluginContext) {
         let _ = ctx;
     }

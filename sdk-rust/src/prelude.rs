@@ -6,7 +6,7 @@ pub use serde_json;
 pub use tracing;
 
 pub use crate::{
-    Caller, Capability, Dialect, ErrorKind, ExternalPlugin, HostPermission, NavEntry, NavSection,
-    PluginContext, PluginEvent, PluginManifest, PluginOptions, PluginSdkError, TempsAuth,
-    TempsClient, UiAssets, UiManifest, UiRoute, VerifiedCaller, temps_core,
+    Caller, Capability, Dialect, ErrorKind, EventPayload, ExternalPlugin, HostPermission, NavEntry,
+    NavSection, PluginContext, PluginEvent, PluginManifest, PluginOptions, PluginSdkError, Problem,
+    Role, TempsAuth, TempsClient, UiAssets, UiManifest, UiRoute, VerifiedCaller, temps_core,
 };

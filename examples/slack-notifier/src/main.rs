@@ -11,7 +11,6 @@ mod file;
 mod notice;
 mod notifier;
 mod openapi;
-mod problem;
 mod routes;
 mod settings;
 mod slack;

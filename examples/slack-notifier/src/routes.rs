@@ -7,13 +7,12 @@ use serde::Serialize;
 use temps_plugin_sdk::prelude::axum::extract::State;
 use temps_plugin_sdk::prelude::axum::extract::rejection::JsonRejection;
 use temps_plugin_sdk::prelude::axum::{Json, Router};
-use temps_plugin_sdk::prelude::{VerifiedCaller, get};
-use temps_plugin_sdk::schema::http::Role;
+use temps_plugin_sdk::prelude::{Problem, VerifiedCaller, get};
 use utoipa::ToSchema;
 
 use crate::deliveries::Delivery;
+use crate::file::FileError;
 use crate::notifier::Notifier;
-use crate::problem::Problem;
 use crate::settings::{SettingsChange, SettingsView};
 
 pub(crate) fn router(notifier: Notifier) -> Router {
@@ -58,7 +57,7 @@ pub(crate) async fn change_settings(
     State(notifier): State<Notifier>,
     change: Result<Json<SettingsChange>, JsonRejection>,
 ) -> Result<Json<SettingsView>, Problem> {
-    if !matches!(caller.role(), Role::Admin | Role::PlatformAdmin) {
+    if !caller.is_admin() {
         return Err(Problem::new(
             StatusCode::FORBIDDEN,
             "only an administrator may change these settings",
@@ -100,4 +99,15 @@ pub(crate) async fn list_deliveries(
     Json(Deliveries {
         deliveries: notifier.deliveries.list(),
     })
+}
+
+impl From<FileError> for Problem {
+    fn from(error: FileError) -> Self {
+        // Paths of the server are nothing for a browser.
+        tracing::error!(%error, "a request failed");
+        Self::new(
+            StatusCode::INTERNAL_SERVER_ERROR,
+            "the plugin could not write to its data directory; its log says why",
+        )
+    }
 }

@@ -49,7 +49,13 @@ pub fn run_core(core: Arc<dyn PluginCore>) -> ExitCode {
         Ok(Ended::Drained) => ExitCode::SUCCESS,
         Ok(Ended::Forced) => ExitCode::from(FORCED_EXIT),
         Err(error) => {
-            tracing::error!("{error}");
+            let mut causes = Vec::new();
+            let mut source = std::error::Error::source(&error);
+            while let Some(cause) = source {
+                causes.push(cause.to_string());
+                source = cause.source();
+            }
+            tracing::error!(?causes, "{error}");
             ExitCode::FAILURE
         }
     }

@@ -1,7 +1,73 @@
-//! Answers the SDK gives itself, as problem documents (RFC 9457).
+//! Answers that say what is wrong, as problem documents (RFC 9457).
+
+use std::borrow::Cow;
 
 use axum::body::Body;
+use axum::extract::rejection::JsonRejection;
+use axum::response::IntoResponse;
 use http::{HeaderValue, Response, StatusCode, header};
+use utoipa::openapi::RefOr;
+use utoipa::openapi::schema::{ObjectBuilder, Schema, Type};
+
+/// An error answer in the form the SDK itself gives: a problem document (RFC 9457) with `type`,
+/// `title`, `status` and `detail`.
+///
+/// ```
+/// use axum::http::StatusCode;
+/// use temps_plugin_sdk::Problem;
+/// use temps_plugin_sdk::prelude::*;
+///
+/// async fn settings(caller: VerifiedCaller) -> Result<&'static str, Problem> {
+///     if !caller.is_admin() {
+///         return Err(Problem::new(StatusCode::FORBIDDEN, "only administrators may see settings"));
+///     }
+///     Ok("…")
+/// }
+/// # let _: axum::Router = axum::Router::new().route("/settings", get(settings));
+/// ```
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Problem {
+    status: StatusCode,
+    detail: Cow<'static, str>,
+}
+
+impl Problem {
+    /// A problem; `detail` tells a person what to do.
+    pub fn new(status: StatusCode, detail: impl Into<Cow<'static, str>>) -> Self {
+        Self {
+            status,
+            detail: detail.into(),
+        }
+    }
+}
+
+impl From<JsonRejection> for Problem {
+    /// Says of a bad body what axum says: 400 no JSON, 415 not said to be JSON, 422 another shape.
+    fn from(rejection: JsonRejection) -> Self {
+        Self::new(rejection.status(), rejection.body_text())
+    }
+}
+
+impl utoipa::ToSchema for Problem {}
+
+impl utoipa::PartialSchema for Problem {
+    fn schema() -> RefOr<Schema> {
+        let text = || ObjectBuilder::new().schema_type(Type::String);
+        let status = ObjectBuilder::new().schema_type(Type::Integer);
+        ObjectBuilder::new()
+            .property("type", text())
+            .property("title", text())
+            .property("status", status)
+            .property("detail", text())
+            .into()
+    }
+}
+
+impl IntoResponse for Problem {
+    fn into_response(self) -> Response<Body> {
+        problem(self.status, &self.detail)
+    }
+}
 
 /// A problem document. `detail` says what to do and holds nothing of the request.
 pub(crate) fn problem(status: StatusCode, detail: &str) -> Response<Body> {

@@ -43,6 +43,7 @@ mod request;
 mod samples;
 
 use std::ffi::OsString;
+use std::fmt;
 use std::io::{BufRead, BufReader, PipeReader, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -141,6 +142,14 @@ impl TestPluginBuilder {
         };
         let config = (self.dialect == Dialect::Two).then_some(config);
         let handshake = tokio::task::spawn_blocking(move || handshake(stdout, stdin, config));
+        let (manifest, ready) = match handshake.await.map_err(PluginSdkError::other)? {
+            Ok(announced) => announced,
+            // The plugin's own reason says more than the handshake's end.
+            Err(handshake_error) => {
+                ended.await.map_err(PluginSdkError::other)??;
+                return Err(handshake_error);
+            }
+        };
         let mut plugin = TestPlugin {
             socket_path,
             data_dir,
@@ -150,22 +159,11 @@ impl TestPluginBuilder {
             stopper,
             state,
             ended: Some(ended),
-            manifest: None,
-            ready: None,
+            manifest,
+            ready,
             channel: None,
             _dir: dir,
         };
-        match handshake.await.map_err(PluginSdkError::other)? {
-            Ok((manifest, ready)) => {
-                plugin.manifest = Some(manifest);
-                plugin.ready = Some(ready);
-            }
-            // The plugin's own reason says more than the handshake's end.
-            Err(handshake_error) => {
-                plugin.ended().await?;
-                return Err(handshake_error);
-            }
-        }
         plugin.open_channel().await?;
         Ok(plugin)
     }
@@ -181,8 +179,8 @@ pub struct TestPlugin {
     stopper: Stopper,
     state: watch::Receiver<State>,
     ended: Option<oneshot::Receiver<Result<Ended, PluginSdkError>>>,
-    manifest: Option<PluginManifest>,
-    ready: Option<Ready>,
+    manifest: PluginManifest,
+    ready: Ready,
     channel: Option<HostChannel>,
     _dir: TempDir,
 }
@@ -215,14 +213,14 @@ impl TestPlugin {
 
     /// What the plugin announced.
     #[must_use]
-    pub fn manifest(&self) -> Option<&PluginManifest> {
-        self.manifest.as_ref()
+    pub fn manifest(&self) -> &PluginManifest {
+        &self.manifest
     }
 
     /// What the plugin said when it was ready.
     #[must_use]
-    pub fn ready(&self) -> Option<&Ready> {
-        self.ready.as_ref()
+    pub fn ready(&self) -> &Ready {
+        &self.ready
     }
 
     /// The plugin's socket, for requests that [`request`](Self::request) cannot make.
@@ -253,6 +251,16 @@ impl TestPlugin {
         self.request(http::Method::POST, path)
     }
 
+    /// A `PUT` request.
+    pub fn put(&self, path: &str) -> TestRequest {
+        self.request(http::Method::PUT, path)
+    }
+
+    /// A `DELETE` request.
+    pub fn delete(&self, path: &str) -> TestRequest {
+        self.request(http::Method::DELETE, path)
+    }
+
     /// A `PATCH` request.
     pub fn patch(&self, path: &str) -> TestRequest {
         self.request(http::Method::PATCH, path)
@@ -272,11 +280,7 @@ impl TestPlugin {
     /// [`ErrorKind::InvalidRequest`] for an event the manifest does not ask for, and
     /// [`ErrorKind::Disconnected`] without a channel.
     pub async fn emit(&self, event: PluginEvent) -> Result<(), PluginSdkError> {
-        let wanted = self
-            .manifest
-            .as_ref()
-            .is_some_and(|m| m.wants_event(&event.event_type));
-        if !wanted {
+        if !self.manifest.wants_event(&event.event_type) {
             return Err(PluginSdkError::new(
                 ErrorKind::InvalidRequest,
                 format!(
@@ -346,6 +350,16 @@ impl TestPlugin {
             Some(ended) => ended.await.map_err(PluginSdkError::other)?.map(|_| ()),
             None => Ok(()),
         }
+    }
+}
+
+impl fmt::Debug for TestPlugin {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("TestPlugin")
+            .field("manifest", &self.manifest)
+            .field("dialect", &self.dialect)
+            .field("state", &*self.state.borrow())
+            .finish_non_exhaustive()
     }
 }
 
