@@ -47,22 +47,16 @@ pub(crate) fn diagnose(
     let Ok(beginning) = beginning_of(program) else {
         return StartErrorKind::Spawn(error);
     };
-    match error
-        .raw_os_error()
-        .map(rustix::io::Errno::from_raw_os_error)
-    {
+    match error.raw_os_error().map(rustix::io::Errno::from_raw_os_error) {
         Some(rustix::io::Errno::NOENT) => match interpreter(&beginning) {
             Some(interpreter) => StartErrorKind::MissingInterpreter { interpreter },
             None => StartErrorKind::Spawn(error),
         },
         Some(rustix::io::Errno::NOEXEC) => match made_for(&beginning) {
-            Some(found) if found != this_host() => StartErrorKind::WrongArchitecture {
-                found,
-                expected: this_host(),
-            },
-            Some(_) | None => StartErrorKind::NotAProgram {
-                beginning: excerpt(&beginning),
-            },
+            Some(found) if found != this_host() => {
+                StartErrorKind::WrongArchitecture { found, expected: this_host() }
+            }
+            Some(_) | None => StartErrorKind::NotAProgram { beginning: excerpt(&beginning) },
         },
         _ => StartErrorKind::Spawn(error),
     }
@@ -85,9 +79,7 @@ fn other_than_file(metadata: &Metadata) -> Option<&'static str> {
 
 fn beginning_of(program: &Path) -> io::Result<Vec<u8>> {
     let mut beginning = Vec::new();
-    std::fs::File::open(program)?
-        .take(BEGINNING_BYTES)
-        .read_to_end(&mut beginning)?;
+    std::fs::File::open(program)?.take(BEGINNING_BYTES).read_to_end(&mut beginning)?;
     Ok(beginning)
 }
 
@@ -175,20 +167,14 @@ mod tests {
     fn scripts_name_their_interpreter() {
         let named = |text: &[u8]| interpreter(text);
         assert_eq!(named(b"#!/bin/sh\n").as_deref(), Some("/bin/sh"));
-        assert_eq!(
-            named(b"#! /usr/bin/env node\n").as_deref(),
-            Some("/usr/bin/env")
-        );
+        assert_eq!(named(b"#! /usr/bin/env node\n").as_deref(), Some("/usr/bin/env"));
         assert_eq!(named(b"echo hello\n"), None);
     }
 
     #[test]
     fn programs_of_other_systems_are_told_apart() {
         assert_eq!(made_for(b"MZ\x90\0").as_deref(), Some("Windows"));
-        assert_eq!(
-            made_for(&[0xcf, 0xfa, 0xed, 0xfe]).as_deref(),
-            Some("macOS")
-        );
+        assert_eq!(made_for(&[0xcf, 0xfa, 0xed, 0xfe]).as_deref(), Some("macOS"));
         assert_eq!(made_for(b"hello"), None);
     }
 }

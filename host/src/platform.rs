@@ -134,9 +134,7 @@ pub(crate) async fn answer(
     origin: CallOrigin,
     request: Request,
 ) -> Result<Value, ErrorBody> {
-    let known = Method::ALL
-        .iter()
-        .find(|method| method.as_str() == request.method);
+    let known = Method::ALL.iter().find(|method| method.as_str() == request.method);
     if known.is_some_and(|method| method.needs_dialect_2()) && origin.dialect == Dialect::One {
         return Err(no_method(&request.method));
     }

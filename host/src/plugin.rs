@@ -133,9 +133,7 @@ impl RunningPlugin {
         timeout: Duration,
         wanted: impl Fn(&str) -> bool,
     ) -> Option<String> {
-        tokio::time::timeout(timeout, self.parts.stderr.find(wanted))
-            .await
-            .ok()?
+        tokio::time::timeout(timeout, self.parts.stderr.find(wanted)).await.ok()?
     }
 
     /// What came over standard output after `ready`, which should be nothing (IO-01, IO-16): the last
@@ -157,9 +155,7 @@ impl RunningPlugin {
         timeout: Duration,
         wanted: impl Fn(&str) -> bool,
     ) -> Option<String> {
-        tokio::time::timeout(timeout, self.parts.stray.find(wanted))
-            .await
-            .ok()?
+        tokio::time::timeout(timeout, self.parts.stray.find(wanted)).await.ok()?
     }
 
     /// Dials the channel and answers the plugin's calls from `platform` (CH-01).

@@ -100,10 +100,7 @@ fn signal_name(number: i32) -> Cow<'static, str> {
     NAMES
         .iter()
         .find(|(signal, _)| signal.as_raw() == number)
-        .map_or_else(
-            || format!("signal {number}").into(),
-            |(_, name)| (*name).into(),
-        )
+        .map_or_else(|| format!("signal {number}").into(), |(_, name)| (*name).into())
 }
 
 /// A plugin's process group. The last clone that is dropped does nothing; [`KillOnDrop`] does.
@@ -135,16 +132,8 @@ impl Group {
             .ok_or_else(gone)?;
         let child_changed = tokio::signal::unix::signal(SignalKind::child())?;
         let (report, ended) = watch::channel(None);
-        let group = Self {
-            leader,
-            state: Arc::default(),
-            ended,
-            tap,
-        };
-        let leader = Leader {
-            group: group.clone(),
-            child,
-        };
+        let group = Self { leader, state: Arc::default(), ended, tap };
+        let leader = Leader { group: group.clone(), child };
         tokio::spawn(watch(leader, child_changed, report));
         Ok(group)
     }
@@ -180,10 +169,9 @@ impl Group {
     }
 
     fn record_signal(&self, signal: Signal) {
-        self.tap
-            .record(Direction::ToPlugin, 0, |_| WireKind::Signal {
-                name: signal_name(signal.as_raw()).into_owned(),
-            });
+        self.tap.record(Direction::ToPlugin, 0, |_| WireKind::Signal {
+            name: signal_name(signal.as_raw()).into_owned(),
+        });
     }
 
     /// How it ended, if it has.
@@ -212,10 +200,7 @@ impl Group {
 
     /// Ids of the group's processes that live, apart from the leader's.
     fn others(&self) -> Vec<u32> {
-        members(self.pid())
-            .into_iter()
-            .filter(|pid| *pid != self.pid())
-            .collect()
+        members(self.pid()).into_iter().filter(|pid| *pid != self.pid()).collect()
     }
 }
 
@@ -244,11 +229,7 @@ impl Leader {
             Ok(None) | Err(_) => Exit::Signal(Cow::Borrowed("an unknown signal")),
         };
         state.reaped = true;
-        Ended {
-            exit,
-            left_behind,
-            killed: state.killed,
-        }
+        Ended { exit, left_behind, killed: state.killed }
     }
 }
 
@@ -362,10 +343,7 @@ mod tests {
 
     #[tokio::test]
     async fn no_signal_is_sent_to_an_id_that_was_given_back() {
-        let child = tokio::process::Command::new("/bin/true")
-            .process_group(0)
-            .spawn()
-            .unwrap();
+        let child = tokio::process::Command::new("/bin/true").process_group(0).spawn().unwrap();
         let group = Group::adopt(child, Tap::default()).unwrap();
         assert!(group.wait().await.exit.success());
         assert!(group.signal(Signal::TERM).is_err());

@@ -78,10 +78,7 @@ mod tests {
         let redactor = Redactor::new([Secret::new("launch-secret"), Secret::new("short")]);
         redactor.learn(&Secret::new("actor-token"));
         let text = "launch-secret, actor-token and launch-secret; short stays";
-        assert_eq!(
-            redactor.clean(text),
-            "[redacted], [redacted] and [redacted]; short stays"
-        );
+        assert_eq!(redactor.clean(text), "[redacted], [redacted] and [redacted]; short stays");
         assert!(redactor.sees_secret(text));
         assert!(!redactor.sees_secret("nothing here"));
     }

@@ -24,10 +24,7 @@ pub struct TailLimits {
 
 impl TailLimits {
     /// 200 lines of at most 4 KiB.
-    pub const DEFAULT: Self = Self {
-        lines: 200,
-        line_bytes: 4 * 1024,
-    };
+    pub const DEFAULT: Self = Self { lines: 200, line_bytes: 4 * 1024 };
 }
 
 /// Longest part of a drained line that is looked at, in bytes.
@@ -55,10 +52,7 @@ pub(crate) struct LineReader<R> {
 
 impl<R: AsyncRead + Unpin> LineReader<R> {
     pub(crate) fn new(reader: R) -> Self {
-        Self {
-            reader: BufReader::new(reader),
-            line: Vec::new(),
-        }
+        Self { reader: BufReader::new(reader), line: Vec::new() }
     }
 
     /// The next line without its `\n` or `\r\n` (HS-02), whether that end was there, or `None` at the
@@ -173,11 +167,7 @@ pub struct StreamTotals {
 
 impl Tail {
     pub(crate) fn new(limits: TailLimits) -> Self {
-        Self {
-            state: Arc::default(),
-            changed: watch::Sender::new(0),
-            limits,
-        }
+        Self { state: Arc::default(), changed: watch::Sender::new(0), limits }
     }
 
     fn lock(&self) -> std::sync::MutexGuard<'_, TailState> {
@@ -287,10 +277,7 @@ mod tests {
             lines.push((String::from_utf8(line.bytes).unwrap(), line.ended));
         }
         let expected = [("one", true), ("two", true), ("", true), ("three", false)];
-        assert_eq!(
-            lines,
-            expected.map(|(text, ended)| (text.to_owned(), ended))
-        );
+        assert_eq!(lines, expected.map(|(text, ended)| (text.to_owned(), ended)));
     }
 
     #[tokio::test]
@@ -312,15 +299,10 @@ mod tests {
 
     #[tokio::test]
     async fn a_tail_keeps_the_last_lines_counts_all_and_blanks_secrets() {
-        let tail = Tail::new(TailLimits {
-            lines: 2,
-            line_bytes: 12,
-        });
+        let tail = Tail::new(TailLimits { lines: 2, line_bytes: 12 });
         let tap = Tap::new(None, Redactor::new([Secret::new("very-secret")]));
         let input: &[u8] = b"first\nsay very-secret\nlast one is too long";
-        drain(LineReader::new(input), Stream::Stderr, tail.clone(), tap)
-            .await
-            .unwrap();
+        drain(LineReader::new(input), Stream::Stderr, tail.clone(), tap).await.unwrap();
         assert_eq!(tail.lines(), ["say [redacte", "last one is "]);
         let totals = tail.totals();
         assert_eq!((totals.lines, totals.bytes, totals.leaks), (3, 40, 1));

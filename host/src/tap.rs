@@ -165,12 +165,7 @@ impl Tap {
         if let Some(sink) = &self.sink {
             let at = Instant::now();
             let kind = kind(self);
-            sink.record(WireEvent {
-                at,
-                direction,
-                size,
-                kind,
-            });
+            sink.record(WireEvent { at, direction, size, kind });
         }
     }
 
@@ -223,10 +218,8 @@ mod tests {
         let redactor = Redactor::new([Secret::new("very-secret")]);
         let tap = Tap::new(Some(list.clone()), redactor);
         let line = format!("very-secret{}", "x".repeat(TEXT_LIMIT));
-        tap.record(Direction::FromPlugin, line.len(), |tap| {
-            WireKind::StderrLine {
-                text: tap.text(&line),
-            }
+        tap.record(Direction::FromPlugin, line.len(), |tap| WireKind::StderrLine {
+            text: tap.text(&line),
         });
         let events = list.0.lock().unwrap();
         let WireKind::StderrLine { text } = &events[0].kind else {

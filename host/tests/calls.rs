@@ -1,9 +1,6 @@
 //! The calls of a plugin, answered.
 
-#![allow(
-    clippy::unwrap_used,
-    reason = "helpers of tests fail the test that uses them"
-)]
+#![allow(clippy::unwrap_used, reason = "helpers of tests fail the test that uses them")]
 
 mod common;
 
@@ -27,45 +24,20 @@ async fn the_seven_queries_are_answered_in_both_dialects() {
     for dialect in Dialect::ALL {
         let open = Open::new(dialect).await;
         let answers = [
-            (
-                "get_project",
-                json!({"project_id": 42}),
-                "/slug",
-                json!("shop"),
-            ),
+            ("get_project", json!({"project_id": 42}), "/slug", json!("shop")),
             ("list_projects", json!({"limit": 1}), "", json!(1)),
             ("list_projects", Value::Null, "", json!(2)),
-            (
-                "get_environment",
-                json!({"environment_id": 4}),
-                "/is_preview",
-                json!(true),
-            ),
+            ("get_environment", json!({"environment_id": 4}), "/is_preview", json!(true)),
             ("list_environments", json!({"project_id": 42}), "", json!(2)),
-            (
-                "get_deployment",
-                json!({"deployment_id": 100}),
-                "/state",
-                json!("failed"),
-            ),
-            (
-                "get_last_deployment",
-                json!({"project_id": 42}),
-                "/id",
-                json!(102),
-            ),
+            ("get_deployment", json!({"deployment_id": 100}), "/state", json!("failed")),
+            ("get_last_deployment", json!({"project_id": 42}), "/id", json!(102)),
             (
                 "get_last_deployment",
                 json!({"project_id": 42, "environment_id": 3}),
                 "/id",
                 json!(101),
             ),
-            (
-                "list_deployments",
-                json!({"project_id": 42, "limit": 2}),
-                "",
-                json!(2),
-            ),
+            ("list_deployments", json!({"project_id": 42, "limit": 2}), "", json!(2)),
         ];
         for (id, (method, params, pointer, expected)) in (u64::MAX - 8..=u64::MAX).zip(answers) {
             let result = open.ask(id, method, params).await.unwrap();
@@ -93,11 +65,7 @@ async fn what_cannot_be_answered_is_refused_with_the_right_code() {
             ("format_disk", json!({}), "method_not_found"),
         ];
         for (id, (method, params, code)) in (1..).zip(refused) {
-            assert_eq!(
-                open.ask(id, method, params).await,
-                Err(code.to_owned()),
-                "{method}"
-            );
+            assert_eq!(open.ask(id, method, params).await, Err(code.to_owned()), "{method}");
         }
         let error = ErrorBody::new(ErrorCode::Other("out_of_cheese".into()), "redo");
         open.platform.refuse(Method::GetProject, error);
@@ -121,38 +89,26 @@ async fn the_calls_of_dialect_2_do_not_exist_in_dialect_1() {
 #[tokio::test]
 async fn dialect_2_has_capabilities_text_and_the_api() {
     let open = Open::new(Dialect::Two).await;
-    let capabilities = open
-        .ask(1, "get_host_capabilities", Value::Null)
-        .await
-        .unwrap();
+    let capabilities = open.ask(1, "get_host_capabilities", Value::Null).await.unwrap();
     assert_eq!(capabilities["permissions"].as_array().unwrap().len(), 7);
 
     let prompt = json!({"purpose": "a test", "prompt": "say it"});
     let said = open.ask(2, "generate_ai", prompt.clone()).await.unwrap();
     assert_eq!(said["text"], "say it");
     open.platform.set_ai(AiAnswer::Text("no".into()));
-    assert_eq!(
-        open.ask(3, "generate_ai", prompt.clone()).await.unwrap()["text"],
-        "no"
-    );
+    assert_eq!(open.ask(3, "generate_ai", prompt.clone()).await.unwrap()["text"], "no");
     open.platform.revoke(&HostPermission::AiGenerate);
     let denied = Err("permission_denied".to_owned());
     assert_eq!(open.ask(4, "generate_ai", prompt).await, denied);
 
     let token = Secret::new("token-of-this-test");
-    let reply = ApiReply {
-        status: 201,
-        body: Some("{}".into()),
-    };
+    let reply = ApiReply { status: 201, body: Some("{}".into()) };
     open.platform.set_api(ApiMethod::Post, "/projects", reply);
     let post = json!({"method": "POST", "path": "/api/projects", "actor": token.expose()});
     let unknown = open.ask(5, "api_call", post.clone()).await;
     assert_eq!(unknown, Err("unauthenticated".to_owned()));
     open.platform.issue_actor(&token);
-    assert_eq!(
-        open.ask(6, "api_call", post.clone()).await.unwrap()["status"],
-        201
-    );
+    assert_eq!(open.ask(6, "api_call", post.clone()).await.unwrap()["status"], 201);
     open.platform.expire_actor(&token);
     assert_eq!(open.ask(7, "api_call", post).await, unknown);
     let recorded = open.platform.calls_of(Method::ApiCall);
@@ -167,10 +123,7 @@ async fn a_call_with_a_body_of_32_mib_is_taken() {
     let body = format!("\"{}\"", "x".repeat(32 * 1024 * 1024 - 2));
     let mut post = json!({"method": "POST", "path": "/api/projects", "actor": token.expose()});
     post["body"] = json!({"kind": "json", "body": body});
-    assert_eq!(
-        open.ask(1, "api_call", post.clone()).await.unwrap()["status"],
-        404
-    );
+    assert_eq!(open.ask(1, "api_call", post.clone()).await.unwrap()["status"], 404);
     post["body"]["body"] = json!(body.replacen('x', "xx", 1));
     let refused = open.ask(2, "api_call", post).await;
     assert_eq!(refused, Err("invalid_params".to_owned()));
@@ -228,8 +181,5 @@ async fn a_platform_that_panics_fails_that_call_only() {
     assert_eq!(failed, Err("internal".to_owned()));
     let unwritten = open.ask(2, "get_host_capabilities", Value::Null).await;
     assert_eq!(unwritten, Err("method_not_found".to_owned()));
-    assert_eq!(
-        open.ask(3, "list_projects", Value::Null).await,
-        Ok(json!([]))
-    );
+    assert_eq!(open.ask(3, "list_projects", Value::Null).await, Ok(json!([])));
 }

@@ -1,9 +1,6 @@
 //! The channel itself: events, losses, refusals, single frames.
 
-#![allow(
-    clippy::unwrap_used,
-    reason = "helpers of tests fail the test that uses them"
-)]
+#![allow(clippy::unwrap_used, reason = "helpers of tests fail the test that uses them")]
 
 mod common;
 
@@ -24,12 +21,9 @@ async fn a_slow_call_delays_no_other_and_no_event() {
     let open = Open::new(Dialect::Two).await;
     let hold = open.platform.hold(Method::GetProject);
     open.call(1, "get_project", json!({"project_id": 42})).await;
-    tokio::time::timeout(
-        PATIENCE,
-        open.platform.wait_for_calls(Method::GetProject, 1),
-    )
-    .await
-    .unwrap();
+    tokio::time::timeout(PATIENCE, open.platform.wait_for_calls(Method::GetProject, 1))
+        .await
+        .unwrap();
     assert!(open.ask(2, "list_projects", Value::Null).await.is_ok());
     open.channel.emit(event("project.created")).await.unwrap();
     assert_eq!(open.frame().await["event"]["event_type"], "project.created");
@@ -60,27 +54,16 @@ async fn what_is_no_request_is_skipped_and_the_channel_lives() {
 async fn the_ends_of_a_channel_are_told_apart() {
     let open = Open::new(Dialect::Two).await;
     open.order("/close").await;
-    let end = tokio::time::timeout(PATIENCE, open.channel.closed())
-        .await
-        .unwrap();
+    let end = tokio::time::timeout(PATIENCE, open.channel.closed()).await.unwrap();
     let reason = "going away".to_owned();
     assert_eq!(end, ChannelEnd::ClosedByPlugin { code: 1001, reason });
-    let late = open
-        .channel
-        .emit(event("project.created"))
-        .await
-        .unwrap_err();
+    let late = open.channel.emit(event("project.created")).await.unwrap_err();
     assert!(matches!(late, ChannelError::Ended(_)), "{late}");
-    assert!(matches!(
-        open.channel.ping(PATIENCE).await,
-        Err(ChannelError::Ended(_))
-    ));
+    assert!(matches!(open.channel.ping(PATIENCE).await, Err(ChannelError::Ended(_))));
 
     let open = Open::new(Dialect::Two).await;
     open.order("/drop").await;
-    let end = tokio::time::timeout(PATIENCE, open.channel.closed())
-        .await
-        .unwrap();
+    let end = tokio::time::timeout(PATIENCE, open.channel.closed()).await.unwrap();
     assert!(matches!(end, ChannelEnd::Lost { .. }), "{end}");
 
     let open = Open::new(Dialect::Two).await;
@@ -89,9 +72,7 @@ async fn the_ends_of_a_channel_are_told_apart() {
 
     let open = Open::new(Dialect::Two).await;
     open.plugin.kill();
-    let end = tokio::time::timeout(PATIENCE, open.channel.closed())
-        .await
-        .unwrap();
+    let end = tokio::time::timeout(PATIENCE, open.channel.closed()).await.unwrap();
     assert!(matches!(end, ChannelEnd::Lost { .. }), "{end}");
 }
 
@@ -125,23 +106,15 @@ async fn a_refused_dial_tells_the_status() {
     let place = Place::new();
     let plugin = place.start("refuse-channel").await;
     let refused = plugin.dial_raw_channel().await.unwrap_err();
-    assert!(
-        matches!(refused, ChannelError::Refused { status: 401, .. }),
-        "{refused}"
-    );
+    assert!(matches!(refused, ChannelError::Refused { status: 401, .. }), "{refused}");
 
     let place = Place::new();
     let plugin = place.start("").await;
     for signature in [Signature::Absent, Signature::Other("wrong".into())] {
         let mut dial = Dial::channel();
         dial.signature = signature;
-        let refused = RawChannel::dial_with(plugin.http(), dial)
-            .await
-            .unwrap_err();
-        assert!(
-            matches!(refused, ChannelError::Refused { status: 401, .. }),
-            "{refused}"
-        );
+        let refused = RawChannel::dial_with(plugin.http(), dial).await.unwrap_err();
+        assert!(matches!(refused, ChannelError::Refused { status: 401, .. }), "{refused}");
     }
     plugin.stop(PATIENCE).await;
     let gone = plugin.dial_raw_channel().await.unwrap_err();
@@ -157,10 +130,7 @@ async fn a_raw_channel_sends_and_gets_single_frames() {
         let response = plugin.http().get("/frame").send().await.unwrap();
         response.text().await.unwrap()
     };
-    channel
-        .send_fragments(["one ", "message ", "in pieces"])
-        .await
-        .unwrap();
+    channel.send_fragments(["one ", "message ", "in pieces"]).await.unwrap();
     assert_eq!(frame().await, "one message in pieces");
     let message = HostMessage::Event(event("project.deleted"));
     channel.send_message(Dialect::Two, message).await.unwrap();
@@ -170,13 +140,7 @@ async fn a_raw_channel_sends_and_gets_single_frames() {
     assert_eq!(channel.recv().await.unwrap(), Some(pong));
 
     let call = r#"{"type":"request","id":5,"call":{"method":"get_project"}}"#;
-    plugin
-        .http()
-        .post("/frame")
-        .body(call)
-        .send()
-        .await
-        .unwrap();
+    plugin.http().post("/frame").body(call).send().await.unwrap();
     let request = channel.recv_request(Dialect::Two).await.unwrap().unwrap();
     assert_eq!((request.id, request.method.as_str()), (5, "get_project"));
 

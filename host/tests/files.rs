@@ -1,9 +1,6 @@
 //! Files that are no plugins, or cannot be run at all, and what their error says.
 
-#![allow(
-    clippy::unwrap_used,
-    reason = "helpers of tests fail the test that uses them"
-)]
+#![allow(clippy::unwrap_used, reason = "helpers of tests fail the test that uses them")]
 
 mod common;
 
@@ -17,13 +14,7 @@ use temps_plugin_host::Step;
 async fn programs_that_are_no_plugins_are_told_by_how_they_end() {
     let place = Place::new();
     let error = place.fails(place.program("/bin/true")).await;
-    says(
-        &error,
-        &[
-            "/bin/true did not start in dialect 1",
-            "exited with status 0",
-        ],
-    );
+    says(&error, &["/bin/true did not start in dialect 1", "exited with status 0"]);
     let error = place.fails(place.program("/bin/false")).await;
     says(&error, &["exited with status 1"]);
 }
@@ -38,14 +29,8 @@ async fn a_file_that_cannot_be_run_is_told_why() {
         (&place.path("missing"), "there is no such file"),
         (place.dir.path(), "a directory, not a file"),
         (&place.file("no-bit", b"#!/bin/sh\n", 0o644), "mode 0644"),
-        (
-            &place.file("text", text, 0o755),
-            "it begins with \"just some text",
-        ),
-        (
-            &place.file("script", b"#!/no/such/shell -e\n", 0o755),
-            "needs /no/such/shell",
-        ),
+        (&place.file("text", text, 0o755), "it begins with \"just some text"),
+        (&place.file("script", b"#!/no/such/shell -e\n", 0o755), "needs /no/such/shell"),
         (&place.file("foreign", &foreign, 0o755), "Linux on aarch64"),
     ];
     for (path, reason) in cases {
@@ -61,25 +46,17 @@ async fn a_missing_loader_is_named() {
     let place = Place::new();
     let mut program = std::fs::read("/bin/true").unwrap();
     let loader = b"/lib64/ld-";
-    let at = program
-        .windows(loader.len())
-        .position(|bytes| bytes == loader)
-        .unwrap();
+    let at = program.windows(loader.len()).position(|bytes| bytes == loader).unwrap();
     program[at + 1] = b'x';
     let path = place.file("unloadable", &program, 0o755);
     let error = place.fails(place.program(path)).await;
-    says(
-        &error,
-        &["it needs /xib64/ld-", "which is not on this host"],
-    );
+    says(&error, &["it needs /xib64/ld-", "which is not on this host"]);
 }
 
 #[tokio::test]
 async fn a_missing_working_directory_is_not_taken_for_a_missing_file() {
     let place = Place::new();
-    let error = place
-        .fails(place.fixture("").working_dir(place.path("nowhere")))
-        .await;
+    let error = place.fails(place.fixture("").working_dir(place.path("nowhere"))).await;
     says(&error, &["working directory", "nowhere"]);
 }
 

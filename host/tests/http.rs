@@ -1,9 +1,6 @@
 //! Requests to a running plugin.
 
-#![allow(
-    clippy::unwrap_used,
-    reason = "helpers of tests fail the test that uses them"
-)]
+#![allow(clippy::unwrap_used, reason = "helpers of tests fail the test that uses them")]
 
 mod common;
 
@@ -44,20 +41,12 @@ async fn requests_are_signed_unless_told_otherwise_and_health_is_not() {
         assert_eq!(status(Signature::Absent).await, unsigned);
         assert_eq!(status(Signature::Other("wrong".into())).await, 401);
         assert_eq!(status(Signature::Right).await, 200);
-        let signed = place
-            .wire
-            .events()
-            .into_iter()
-            .filter_map(|event| match event.kind {
-                WireKind::HttpRequest {
-                    target, headers, ..
-                } => Some((target, headers)),
-                _ => None,
-            });
+        let signed = place.wire.events().into_iter().filter_map(|event| match event.kind {
+            WireKind::HttpRequest { target, headers, .. } => Some((target, headers)),
+            _ => None,
+        });
         let has = |headers: &[(String, String)]| {
-            headers
-                .iter()
-                .any(|(name, _)| name == "x-temps-auth-signature")
+            headers.iter().any(|(name, _)| name == "x-temps-auth-signature")
         };
         let health: Vec<_> = signed.filter(|(target, _)| target == "/health").collect();
         assert!(!health.is_empty() && health.iter().all(|(_, headers)| !has(headers)));
@@ -90,14 +79,7 @@ async fn events_are_posted_as_the_dialect_asks() {
             r#"{"id":"1","event_type":"project.created","timestamp":"2026-06-06T12:00:00Z"}"#,
         )
         .unwrap();
-        let headers: Value = plugin
-            .http()
-            .post_event(&event)
-            .await
-            .unwrap()
-            .json()
-            .await
-            .unwrap();
+        let headers: Value = plugin.http().post_event(&event).await.unwrap().json().await.unwrap();
         let auth = headers.get("x-temps-auth").and_then(Value::as_str);
         let expected = (dialect == Dialect::One).then(|| plugin.secret().expose());
         assert_eq!(auth, expected);
@@ -119,11 +101,7 @@ async fn connections_are_used_again() {
 async fn bodies_are_streamed_both_ways_with_trailers() {
     let place = Place::new();
     let plugin = place.start("").await;
-    let request = plugin
-        .http()
-        .post("/echo")
-        .header("trailer", "x-sum")
-        .header("te", "trailers");
+    let request = plugin.http().post("/echo").header("trailer", "x-sum").header("te", "trailers");
     let (request, mut body) = request.streamed();
     let sending = tokio::spawn(request.send());
     assert!(body.send("first").await);
@@ -136,14 +114,10 @@ async fn bodies_are_streamed_both_ways_with_trailers() {
     assert!(body.finish_with(trailers).await);
     assert_eq!(response.chunk().await.unwrap(), None);
     assert_eq!(response.trailers().unwrap()["x-sum"], "11");
-    let sizes = place
-        .wire
-        .events()
-        .into_iter()
-        .filter_map(|event| match event.kind {
-            WireKind::HttpBody { complete: true, .. } => Some((event.direction, event.size)),
-            _ => None,
-        });
+    let sizes = place.wire.events().into_iter().filter_map(|event| match event.kind {
+        WireKind::HttpBody { complete: true, .. } => Some((event.direction, event.size)),
+        _ => None,
+    });
     let sizes: Vec<_> = sizes.collect();
     assert!(sizes.contains(&(Direction::ToPlugin, 11)), "{sizes:?}");
     assert!(sizes.contains(&(Direction::FromPlugin, 11)), "{sizes:?}");
@@ -161,10 +135,7 @@ async fn a_plugin_that_does_not_read_slows_the_sender() {
     };
     let mut sent = 0_u32;
     let flood = async {
-        while tokio::time::timeout(SHORT, body.send(piece.clone()))
-            .await
-            .is_ok()
-        {
+        while tokio::time::timeout(SHORT, body.send(piece.clone())).await.is_ok() {
             sent += 1;
         }
     };
@@ -184,25 +155,10 @@ async fn an_exchange_that_breaks_is_told_as_what_it_is() {
     assert!(matches!(bad, HttpError::Request(_)), "{bad}");
     let bad = http.get("/").header("x y", "1").send().await.unwrap_err();
     assert!(matches!(bad, HttpError::Request(_)), "{bad}");
-    let late = http
-        .get("/frame")
-        .timeout(Duration::from_millis(50))
-        .send()
-        .await
-        .unwrap_err();
+    let late = http.get("/frame").timeout(Duration::from_millis(50)).send().await.unwrap_err();
     assert!(matches!(late, HttpError::Timeout { .. }), "{late}");
-    let large = http
-        .post("/echo")
-        .body(vec![0; 4096])
-        .send()
-        .await
-        .unwrap()
-        .collect(4095)
-        .await;
-    assert!(matches!(
-        large,
-        Err(HttpError::BodyTooLarge { limit: 4095 })
-    ));
+    let large = http.post("/echo").body(vec![0; 4096]).send().await.unwrap().collect(4095).await;
+    assert!(matches!(large, Err(HttpError::BodyTooLarge { limit: 4095 })));
     let missing = http.request(Method::PUT, "/nowhere").send().await.unwrap();
     assert_eq!(missing.status(), 404);
     plugin.stop(PATIENCE).await;
@@ -225,20 +181,12 @@ async fn odd_bytes_go_over_a_raw_connection() {
 async fn a_route_of_the_author_can_be_a_websocket() {
     let place = Place::new();
     let plugin = place.start("").await;
-    let mut socket = RawChannel::dial_with(plugin.http(), Dial::to("/ws"))
-        .await
-        .unwrap();
+    let mut socket = RawChannel::dial_with(plugin.http(), Dial::to("/ws")).await.unwrap();
     socket.send_text("hello").await.unwrap();
-    assert_eq!(
-        socket.recv().await.unwrap(),
-        Some(Incoming::Text("hello".into()))
-    );
+    assert_eq!(socket.recv().await.unwrap(), Some(Incoming::Text("hello".into())));
     socket.send_binary(vec![1, 2]).await.unwrap();
     let incoming = socket.recv().await.unwrap();
-    assert_eq!(
-        incoming,
-        Some(Incoming::Binary(Bytes::from_static(&[1, 2])))
-    );
+    assert_eq!(incoming, Some(Incoming::Binary(Bytes::from_static(&[1, 2]))));
     socket.send_close(1000, "done").await.unwrap();
     let incoming = socket.recv().await.unwrap();
     assert!(matches!(incoming, Some(Incoming::Close(_))), "{incoming:?}");
@@ -250,16 +198,11 @@ async fn an_upgrade_by_plain_http_gives_the_connection() {
     let place = Place::new();
     let plugin = place.start("").await;
     let request = plugin.http().get("/ws").header("connection", "upgrade");
-    let request = request
-        .header("upgrade", "websocket")
-        .header("sec-websocket-key", "AAAA");
+    let request = request.header("upgrade", "websocket").header("sec-websocket-key", "AAAA");
     let response = request.send().await.unwrap();
     assert_eq!(response.status(), 101);
     let mut connection = response.upgrade().await.unwrap();
-    connection
-        .write_all(&[0x81, 0x81, 0, 0, 0, 0, b'x'])
-        .await
-        .unwrap();
+    connection.write_all(&[0x81, 0x81, 0, 0, 0, 0, b'x']).await.unwrap();
     let mut frame = [0; 3];
     connection.read_exact(&mut frame).await.unwrap();
     assert_eq!(&frame, &[0x81, 1, b'x']);

@@ -1,9 +1,6 @@
 //! A plugin that runs: stopping it, its streams, the tap.
 
-#![allow(
-    clippy::unwrap_used,
-    reason = "helpers of tests fail the test that uses them"
-)]
+#![allow(clippy::unwrap_used, reason = "helpers of tests fail the test that uses them")]
 
 mod common;
 
@@ -19,10 +16,7 @@ async fn a_plugin_that_stops_when_told_to_is_not_killed() {
     assert_eq!((ended.exit, ended.killed), (Exit::Code(0), false));
     assert_eq!(ended.left_behind, Vec::<u32>::new());
     assert!(!exists(plugin.pid()) && !plugin.socket_path().exists());
-    assert!(
-        plugin.signal(Signal::TERM).is_err(),
-        "its id is not ours any more"
-    );
+    assert!(plugin.signal(Signal::TERM).is_err(), "its id is not ours any more");
     assert_eq!(plugin.ended().unwrap().exit, Exit::Code(0));
 }
 
@@ -31,15 +25,10 @@ async fn a_plugin_that_ignores_sigterm_is_killed() {
     let place = Place::new();
     let plugin = place.start("ignore-term").await;
     plugin.signal(Signal::TERM).unwrap();
-    let line = plugin
-        .wait_stderr(PATIENCE, |line| line.contains("ignored"))
-        .await;
+    let line = plugin.wait_stderr(PATIENCE, |line| line.contains("ignored")).await;
     assert!(line.is_some());
     let ended = plugin.stop(SHORT).await;
-    assert_eq!(
-        (ended.exit, ended.killed),
-        (Exit::Signal("SIGKILL".into()), true)
-    );
+    assert_eq!((ended.exit, ended.killed), (Exit::Signal("SIGKILL".into()), true));
     assert!(!exists(plugin.pid()));
 }
 
@@ -47,16 +36,11 @@ async fn a_plugin_that_ignores_sigterm_is_killed() {
 async fn what_a_plugin_leaves_behind_is_told_and_ended() {
     let place = Place::new();
     let plugin = place.start("grandchild").await;
-    let line = plugin
-        .wait_stderr(PATIENCE, |line| line.starts_with("lingerer"))
-        .await;
+    let line = plugin.wait_stderr(PATIENCE, |line| line.starts_with("lingerer")).await;
     let lingerer: u32 = line.unwrap()["lingerer ".len()..].parse().unwrap();
     assert!(members(plugin.pid()).contains(&lingerer));
     let ended = plugin.stop(PATIENCE).await;
-    assert_eq!(
-        (ended.exit, ended.left_behind),
-        (Exit::Code(0), vec![lingerer])
-    );
+    assert_eq!((ended.exit, ended.left_behind), (Exit::Code(0), vec![lingerer]));
     assert_eq!(members(plugin.pid()), Vec::<u32>::new());
     gone(lingerer).await;
 }
@@ -73,10 +57,7 @@ fn a_runtime_that_shuts_down_ends_its_plugins() {
     for pid in members {
         rest.block_on(gone(pid));
     }
-    assert!(
-        plugin.signal(Signal::TERM).is_err(),
-        "its id is not ours any more"
-    );
+    assert!(plugin.signal(Signal::TERM).is_err(), "its id is not ours any more");
 }
 
 #[tokio::test]
@@ -90,23 +71,16 @@ async fn the_end_of_a_plugin_that_nobody_stopped_is_seen() {
     )
     .unwrap();
     let ended = plugin.wait_exit(PATIENCE).await.unwrap();
-    assert_eq!(
-        (ended.exit, ended.killed),
-        (Exit::Signal("SIGABRT".into()), false)
-    );
+    assert_eq!((ended.exit, ended.killed), (Exit::Signal("SIGABRT".into()), false));
 }
 
 #[tokio::test]
 async fn stray_output_and_leaked_secrets_are_counted_and_blanked() {
     let place = Place::new();
     let plugin = place.start("leak").await;
-    let stray = plugin
-        .wait_stray_stdout(PATIENCE, |line| line.starts_with("stray"))
-        .await;
+    let stray = plugin.wait_stray_stdout(PATIENCE, |line| line.starts_with("stray")).await;
     assert_eq!(stray.unwrap(), "stray: [redacted]");
-    let leaked = plugin
-        .wait_stderr(PATIENCE, |line| line.starts_with("leaked"))
-        .await;
+    let leaked = plugin.wait_stderr(PATIENCE, |line| line.starts_with("leaked")).await;
     assert_eq!(leaked.unwrap(), "leaked: [redacted]");
     assert_eq!(plugin.stray_stdout_totals().leaks, 1);
     assert_eq!(plugin.stderr_totals().leaks, 1);
@@ -141,10 +115,7 @@ async fn a_plugin_that_writes_without_end_is_read_without_end_and_kept_in_bounds
 #[tokio::test]
 async fn standard_streams_can_be_closed_after_ready() {
     let place = Place::new();
-    let launcher = place
-        .fixture("")
-        .close_stdout_after_ready()
-        .close_stderr_after_ready();
+    let launcher = place.fixture("").close_stdout_after_ready().close_stderr_after_ready();
     let plugin = launcher.start().await.unwrap();
     let pipes = |fd: u32| std::fs::read_link(format!("/proc/{}/fd/{fd}", plugin.pid())).unwrap();
     let held = |pipe: std::path::PathBuf| {
@@ -182,15 +153,7 @@ async fn the_tap_sees_a_whole_life_in_order() {
         at(&|kind| matches!(kind, WireKind::HttpRequest { target, .. } if target == "/health")),
         at(&|kind| matches!(kind, WireKind::HttpResponse { status: 200, .. })),
         at(&|kind| matches!(kind, WireKind::HttpResponse { status: 101, .. })),
-        at(&|kind| {
-            matches!(
-                kind,
-                WireKind::WebSocket {
-                    opcode: Opcode::Text,
-                    ..
-                }
-            )
-        }),
+        at(&|kind| matches!(kind, WireKind::WebSocket { opcode: Opcode::Text, .. })),
         at(&|kind| matches!(kind, WireKind::Signal { name } if name == "SIGTERM")),
         at(&|kind| matches!(kind, WireKind::Exit { exit } if exit.success())),
     ];

@@ -21,11 +21,7 @@ pub struct ApiCall {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub query: Option<String>,
     /// The body.
-    #[serde(
-        default,
-        deserialize_with = "strict::maybe",
-        skip_serializing_if = "Option::is_none"
-    )]
+    #[serde(default, deserialize_with = "strict::maybe", skip_serializing_if = "Option::is_none")]
     pub body: Option<ApiBody>,
     /// The `x-temps-actor-token` of the request being served.
     #[schemars(schema_with = "actor_schema")]
@@ -142,12 +138,7 @@ impl ApiBody {
             Self::Multipart(parts) => {
                 for (i, part) in parts.iter().enumerate() {
                     let at = format!("body.body[{i}]");
-                    check.require(
-                        !part.name.is_empty(),
-                        format!("{at}.name"),
-                        "",
-                        "a field name",
-                    );
+                    check.require(!part.name.is_empty(), format!("{at}.name"), "", "a field name");
                     if let ApiContent::Binary(base64) = &part.content {
                         let allowed = "base64 with padding (RFC 4648, section 4)";
                         check.require(is_base64(base64), format!("{at}.content"), base64, allowed);
@@ -191,21 +182,14 @@ impl Wire for ApiReply {
 }
 
 fn is_api_path(path: &str) -> bool {
-    path.strip_prefix("/api/")
-        .is_some_and(|rest| !rest.is_empty())
-        && path
-            .bytes()
-            .all(|b| b.is_ascii_graphic() && !b"?#\\".contains(&b))
-        && !path
-            .split('/')
-            .any(|segment| segment == "." || segment == "..")
+    path.strip_prefix("/api/").is_some_and(|rest| !rest.is_empty())
+        && path.bytes().all(|b| b.is_ascii_graphic() && !b"?#\\".contains(&b))
+        && !path.split('/').any(|segment| segment == "." || segment == "..")
 }
 
 fn is_base64(text: &str) -> bool {
     let data = text.trim_end_matches('=');
     text.len().is_multiple_of(4)
         && text.len() - data.len() <= 2
-        && data
-            .bytes()
-            .all(|b| b.is_ascii_alphanumeric() || b == b'+' || b == b'/')
+        && data.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'+' || b == b'/')
 }

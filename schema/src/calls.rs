@@ -132,10 +132,7 @@ impl Method {
     /// Whether the method exists in dialect 2 only.
     #[must_use]
     pub const fn needs_dialect_2(self) -> bool {
-        matches!(
-            self,
-            Self::GetHostCapabilities | Self::GenerateAi | Self::ApiCall
-        )
+        matches!(self, Self::GetHostCapabilities | Self::GenerateAi | Self::ApiCall)
     }
 }
 

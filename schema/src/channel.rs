@@ -42,10 +42,7 @@ pub struct ErrorBody {
 impl ErrorBody {
     /// A refusal.
     pub fn new(code: ErrorCode, message: impl Into<String>) -> Self {
-        Self {
-            code,
-            message: message.into(),
-        }
+        Self { code, message: message.into() }
     }
 }
 
@@ -67,11 +64,7 @@ pub enum PluginFrame1<P = Value> {
 
 /// What a plugin sends in dialect 2: requests and nothing else.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(
-    tag = "type",
-    rename_all = "snake_case",
-    bound(deserialize = "P: Deserialize<'de>")
-)]
+#[serde(tag = "type", rename_all = "snake_case", bound(deserialize = "P: Deserialize<'de>"))]
 pub enum PluginFrame2<P = Value> {
     /// A call.
     Request {
@@ -144,17 +137,9 @@ pub enum Outcome2 {
 
 #[derive(Serialize, Deserialize)]
 struct RawOutcome2 {
-    #[serde(
-        default,
-        deserialize_with = "strict::maybe",
-        skip_serializing_if = "Option::is_none"
-    )]
+    #[serde(default, deserialize_with = "strict::maybe", skip_serializing_if = "Option::is_none")]
     ok: Option<Answer2>,
-    #[serde(
-        default,
-        deserialize_with = "strict::maybe",
-        skip_serializing_if = "Option::is_none"
-    )]
+    #[serde(default, deserialize_with = "strict::maybe", skip_serializing_if = "Option::is_none")]
     err: Option<ErrorBody>,
 }
 
@@ -223,17 +208,9 @@ pub struct Response1 {
 #[derive(Serialize, Deserialize)]
 struct RawResponse1 {
     id: u64,
-    #[serde(
-        default,
-        deserialize_with = "present",
-        skip_serializing_if = "Option::is_none"
-    )]
+    #[serde(default, deserialize_with = "present", skip_serializing_if = "Option::is_none")]
     result: Option<Value>,
-    #[serde(
-        default,
-        deserialize_with = "strict::maybe",
-        skip_serializing_if = "Option::is_none"
-    )]
+    #[serde(default, deserialize_with = "strict::maybe", skip_serializing_if = "Option::is_none")]
     error: Option<ErrorBody>,
 }
 
@@ -254,10 +231,7 @@ impl TryFrom<RawResponse1> for Response1 {
                 return Err("a response has `result` or `error`; this one has both");
             }
         };
-        Ok(Self {
-            id: raw.id,
-            outcome,
-        })
+        Ok(Self { id: raw.id, outcome })
     }
 }
 
@@ -267,11 +241,7 @@ impl From<Response1> for RawResponse1 {
             Ok(result) => (Some(result), None),
             Err(error) => (None, Some(error)),
         };
-        Self {
-            id: response.id,
-            result,
-            error,
-        }
+        Self { id: response.id, result, error }
     }
 }
 
@@ -349,11 +319,7 @@ impl Request {
                 (id, call.method, call.params)
             }
         };
-        Ok(Self {
-            id,
-            method,
-            params: params.unwrap_or_default(),
-        })
+        Ok(Self { id, method, params: params.unwrap_or_default() })
     }
 
     /// Writes a call as the frame a plugin sends.
@@ -406,30 +372,18 @@ impl HostMessage {
     pub fn decode(dialect: Dialect, text: &str) -> Result<Self, DecodeError> {
         Ok(match dialect {
             Dialect::One => match HostFrame1::from_json(text.as_bytes())? {
-                HostFrame1::Response(Response1 { id, outcome }) => Self::Reply(Reply {
-                    id,
-                    method: None,
-                    outcome,
-                }),
+                HostFrame1::Response(Response1 { id, outcome }) => {
+                    Self::Reply(Reply { id, method: None, outcome })
+                }
                 HostFrame1::Event { event } => Self::Event(event),
             },
             Dialect::Two => match HostFrame2::from_json(text.as_bytes())? {
-                HostFrame2::Response {
-                    id,
-                    outcome: Outcome2::Ok { method, result },
-                } => Self::Reply(Reply {
-                    id,
-                    method: Some(method),
-                    outcome: Ok(result),
-                }),
-                HostFrame2::Response {
-                    id,
-                    outcome: Outcome2::Err(error),
-                } => Self::Reply(Reply {
-                    id,
-                    method: None,
-                    outcome: Err(error),
-                }),
+                HostFrame2::Response { id, outcome: Outcome2::Ok { method, result } } => {
+                    Self::Reply(Reply { id, method: Some(method), outcome: Ok(result) })
+                }
+                HostFrame2::Response { id, outcome: Outcome2::Err(error) } => {
+                    Self::Reply(Reply { id, method: None, outcome: Err(error) })
+                }
                 HostFrame2::Event { event } => Self::Event(event),
             },
         })
@@ -450,19 +404,9 @@ impl HostMessage {
             (Dialect::One, Self::Reply(Reply { id, outcome, .. })) => {
                 serde_json::to_string(&HostFrame1::Response(Response1 { id, outcome }))
             }
-            (
-                Dialect::Two,
-                Self::Reply(Reply {
-                    id,
-                    method,
-                    outcome,
-                }),
-            ) => {
+            (Dialect::Two, Self::Reply(Reply { id, method, outcome })) => {
                 let outcome = match outcome {
-                    Ok(result) => Outcome2::Ok {
-                        method: method.unwrap_or_default(),
-                        result,
-                    },
+                    Ok(result) => Outcome2::Ok { method: method.unwrap_or_default(), result },
                     Err(error) => Outcome2::Err(error),
                 };
                 serde_json::to_string(&HostFrame2::Response { id, outcome })

@@ -36,12 +36,7 @@ impl Wire for PluginEvent {
     fn validate(&self) -> Result<(), Violations> {
         let mut check = Checker::default();
         check.require(!self.id.is_empty(), "id", "", "a text that is not empty");
-        check.require(
-            !self.event_type.is_empty(),
-            "event_type",
-            "",
-            "a text that is not empty",
-        );
+        check.require(!self.event_type.is_empty(), "event_type", "", "a text that is not empty");
         check.finish()
     }
 }

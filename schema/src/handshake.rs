@@ -83,9 +83,7 @@ fn secret_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
 #[must_use]
 pub fn is_auth_secret(secret: &str) -> bool {
     (SECRET_MIN_CHARS..=SECRET_MAX_CHARS).contains(&secret.len())
-        && secret
-            .bytes()
-            .all(|b| b.is_ascii_alphanumeric() || b == b'_' || b == b'-')
+        && secret.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_' || b == b'-')
 }
 
 fn check_version(check: &mut Checker, found: u32) {
@@ -124,10 +122,7 @@ impl PluginLine {
         let manifest = Box::new(manifest);
         match dialect {
             Dialect::One => Self::Manifest(manifest),
-            Dialect::Two => Self::Hello(Hello {
-                protocol_version: dialect.number(),
-                manifest,
-            }),
+            Dialect::Two => Self::Hello(Hello { protocol_version: dialect.number(), manifest }),
         }
     }
 
@@ -135,12 +130,7 @@ impl PluginLine {
     #[must_use]
     pub fn ready(dialect: Dialect, has_ui: bool, openapi: Option<Value>) -> Self {
         let protocol_version = (dialect == Dialect::Two).then_some(dialect.number());
-        Self::Ready(Ready {
-            ready: true,
-            has_ui,
-            protocol_version,
-            openapi,
-        })
+        Self::Ready(Ready { ready: true, has_ui, protocol_version, openapi })
     }
 }
 
@@ -177,12 +167,7 @@ impl Wire for LaunchConfig {
             "32 to 256 characters of `A-Z a-z 0-9 _ -`",
         );
         if let Some(dir) = &self.host_data_dir {
-            check.require(
-                dir.starts_with('/'),
-                "host_data_dir",
-                dir,
-                "an absolute path",
-            );
+            check.require(dir.starts_with('/'), "host_data_dir", dir, "an absolute path");
         }
         check.finish()
     }
@@ -193,12 +178,7 @@ impl LaunchConfig {
     pub fn validate_for(&self, manifest: &PluginManifest) -> Result<(), Violations> {
         let mut check = Checker::default();
         let pairs = [
-            (
-                "database_url",
-                self.database_url.is_some(),
-                manifest.requires_db,
-                "requires_db",
-            ),
+            ("database_url", self.database_url.is_some(), manifest.requires_db, "requires_db"),
             (
                 "host_data_dir",
                 self.host_data_dir.is_some(),
@@ -241,18 +221,13 @@ mod tests {
         assert!(!format!("{config:?}").contains(SECRET));
         config.auth_secret = Secret::new("short-secret");
         let error = config.validate().unwrap_err().to_string();
-        assert!(
-            !error.contains("short-secret") && error.contains("12 characters"),
-            "{error}"
-        );
+        assert!(!error.contains("short-secret") && error.contains("12 characters"), "{error}");
     }
 
     #[test]
     fn a_database_is_given_exactly_when_asked_for() {
         let plain = PluginManifest::builder("a", "1.0.0").build();
-        let with_db = PluginManifest::builder("a", "1.0.0")
-            .requires_db(true)
-            .build();
+        let with_db = PluginManifest::builder("a", "1.0.0").requires_db(true).build();
         assert!(launch(None).validate_for(&plain).is_ok());
         assert!(launch(Some("x")).validate_for(&with_db).is_ok());
         assert!(launch(None).validate_for(&with_db).is_err());

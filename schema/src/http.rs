@@ -25,8 +25,7 @@ pub mod path {
     #[must_use]
     pub fn is_under(path: &str, prefix: &str) -> bool {
         let prefix = prefix.trim_end_matches('/');
-        path.strip_prefix(prefix)
-            .is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+        path.strip_prefix(prefix).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
     }
 }
 

@@ -21,22 +21,10 @@ pub fn json_schemas() -> Vec<(String, Schema)> {
         ("manifest.json".to_owned(), document::<PluginManifest>()),
         ("plugin-line.json".to_owned(), document::<PluginLine>()),
         ("launch.json".to_owned(), document::<LaunchConfig>()),
-        (
-            "plugin-frame.dialect1.json".to_owned(),
-            document::<PluginFrame1>(),
-        ),
-        (
-            "plugin-frame.dialect2.json".to_owned(),
-            document::<PluginFrame2>(),
-        ),
-        (
-            "host-frame.dialect1.json".to_owned(),
-            document::<HostFrame1>(),
-        ),
-        (
-            "host-frame.dialect2.json".to_owned(),
-            document::<HostFrame2>(),
-        ),
+        ("plugin-frame.dialect1.json".to_owned(), document::<PluginFrame1>()),
+        ("plugin-frame.dialect2.json".to_owned(), document::<PluginFrame2>()),
+        ("host-frame.dialect1.json".to_owned(), document::<HostFrame1>()),
+        ("host-frame.dialect2.json".to_owned(), document::<HostFrame2>()),
         ("event.json".to_owned(), document::<PluginEvent>()),
     ];
     for (name, schema) in EventPayload::schemas() {
@@ -74,10 +62,7 @@ impl Transform for IntegerBounds {
             if schema.get("minimum").is_none_or(|min| min == 0) {
                 schema.insert("minimum".to_owned(), low.into());
             }
-            if schema
-                .get("maximum")
-                .is_none_or(|max| max == u64::from(u16::MAX))
-            {
+            if schema.get("maximum").is_none_or(|max| max == u64::from(u16::MAX)) {
                 schema.insert("maximum".to_owned(), high.into());
             }
         }

@@ -31,11 +31,7 @@ pub struct PluginManifest {
     #[serde(default, deserialize_with = "strict::many")]
     pub nav: Vec<NavEntry>,
     /// A user interface bundle the console loads itself.
-    #[serde(
-        default,
-        deserialize_with = "strict::maybe",
-        skip_serializing_if = "Option::is_none"
-    )]
+    #[serde(default, deserialize_with = "strict::maybe", skip_serializing_if = "Option::is_none")]
     pub ui: Option<UiManifest>,
     /// Whether the plugin needs the platform's database. Always written: older readers take a
     /// missing one as true.
@@ -56,11 +52,7 @@ pub struct PluginManifest {
     #[schemars(inner(regex(pattern = HEALTH_PATH_REGEX)))]
     pub public_paths: Vec<String>,
     /// Which use of the platform's API is wanted (dialect 2).
-    #[serde(
-        default,
-        deserialize_with = "strict::many",
-        skip_serializing_if = "Vec::is_empty"
-    )]
+    #[serde(default, deserialize_with = "strict::many", skip_serializing_if = "Vec::is_empty")]
     pub capabilities: Vec<Capability>,
     /// What an administrator is asked to grant (dialect 2): a request, not a right.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -87,10 +79,7 @@ fn default_health_path() -> String {
     path::HEALTH.to_owned()
 }
 
-#[expect(
-    clippy::trivially_copy_pass_by_ref,
-    reason = "the signature serde asks for"
-)]
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "the signature serde asks for")]
 fn is_false(value: &bool) -> bool {
     !*value
 }
@@ -288,35 +277,15 @@ impl Wire for PluginManifest {
 
 impl NavEntry {
     fn check(&self, at: &str, check: &mut Checker) {
-        check.require(
-            !self.label.is_empty(),
-            format!("{at}.label"),
-            &self.label,
-            NON_EMPTY,
-        );
-        check.require(
-            !self.icon.is_empty(),
-            format!("{at}.icon"),
-            &self.icon,
-            NON_EMPTY,
-        );
-        check.require(
-            is_nav_path(&self.path),
-            format!("{at}.path"),
-            &self.path,
-            NAV_PATH_ALLOWED,
-        );
+        check.require(!self.label.is_empty(), format!("{at}.label"), &self.label, NON_EMPTY);
+        check.require(!self.icon.is_empty(), format!("{at}.icon"), &self.icon, NON_EMPTY);
+        check.require(is_nav_path(&self.path), format!("{at}.path"), &self.path, NAV_PATH_ALLOWED);
     }
 }
 
 impl UiManifest {
     fn check(&self, check: &mut Checker) {
-        check.require(
-            !self.entry_js.is_empty(),
-            "ui.entry_js",
-            &self.entry_js,
-            NON_EMPTY,
-        );
+        check.require(!self.entry_js.is_empty(), "ui.entry_js", &self.entry_js, NON_EMPTY);
         for (i, route) in self.routes.iter().enumerate() {
             check.require(
                 is_nav_path(&route.path),
@@ -337,10 +306,7 @@ const SERVER_PATH_ALLOWED: &str = "an absolute path of visible ASCII characters,
 fn is_name(name: &str) -> bool {
     name.len() <= NAME_MAX_CHARS
         && name.split('-').all(|word| {
-            !word.is_empty()
-                && word
-                    .bytes()
-                    .all(|b| b.is_ascii_lowercase() || b.is_ascii_digit())
+            !word.is_empty() && word.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit())
         })
 }
 
@@ -368,12 +334,8 @@ fn is_semver(version: &str) -> bool {
 
 fn is_server_path(path: &str) -> bool {
     path.starts_with('/')
-        && path
-            .bytes()
-            .all(|b| b.is_ascii_graphic() && !b"%?#\\".contains(&b))
-        && !path
-            .split('/')
-            .any(|segment| segment == "." || segment == "..")
+        && path.bytes().all(|b| b.is_ascii_graphic() && !b"%?#\\".contains(&b))
+        && !path.split('/').any(|segment| segment == "." || segment == "..")
         && !path::is_under(path, path::RESERVED)
         && !path::is_under(path, path::EVENTS)
 }
@@ -381,9 +343,7 @@ fn is_server_path(path: &str) -> bool {
 fn is_nav_path(path: &str) -> bool {
     path.starts_with('/')
         && !path.starts_with("//")
-        && !path
-            .chars()
-            .any(|c| c == '\\' || c == ' ' || c.is_ascii_control())
+        && !path.chars().any(|c| c == '\\' || c == ' ' || c.is_ascii_control())
 }
 
 /// Builds a [`PluginManifest`], one method a field.
@@ -471,9 +431,7 @@ impl PluginManifestBuilder {
 
     /// Asks for several events.
     pub fn events<T: Into<String>>(mut self, patterns: impl IntoIterator<Item = T>) -> Self {
-        self.manifest
-            .events
-            .extend(patterns.into_iter().map(Into::into));
+        self.manifest.events.extend(patterns.into_iter().map(Into::into));
         self
     }
 
@@ -530,17 +488,7 @@ mod tests {
         for name in ["a", "a1", "slack-notifier", &"a".repeat(64)] {
             assert!(is_name(name), "{name}");
         }
-        for name in [
-            "",
-            "-a",
-            "a-",
-            "a--b",
-            "A",
-            "a_b",
-            "a/b",
-            "ä",
-            &"a".repeat(65),
-        ] {
+        for name in ["", "-a", "a-", "a--b", "A", "a_b", "a/b", "ä", &"a".repeat(65)] {
             assert!(!is_name(name), "{name}");
         }
     }

@@ -66,11 +66,7 @@ impl FromStr for EventPattern {
             ));
         }
         let name = name.to_owned();
-        Ok(if below {
-            Self::Below(name)
-        } else {
-            Self::Exact(name)
-        })
+        Ok(if below { Self::Below(name) } else { Self::Exact(name) })
     }
 }
 
@@ -111,9 +107,7 @@ mod tests {
 
     #[test]
     fn what_is_no_pattern_is_named_in_the_error() {
-        for text in [
-            "", ".", ".*", "a.", "*.a", "a.*.b", "a*", "A.b", "a b", "**",
-        ] {
+        for text in ["", ".", ".*", "a.", "*.a", "a.*.b", "a*", "A.b", "a b", "**"] {
             let error = text.parse::<EventPattern>().unwrap_err();
             assert_eq!(error.found, text);
         }

@@ -27,21 +27,13 @@ impl Violation {
             Some((end, _)) => format!("{}…", &found[..end]),
             None => found.to_owned(),
         };
-        Self {
-            field: field.into(),
-            found,
-            allowed: allowed.into(),
-        }
+        Self { field: field.into(), found, allowed: allowed.into() }
     }
 }
 
 impl fmt::Display for Violation {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(
-            f,
-            "`{}` is {:?}; allowed: {}",
-            self.field, self.found, self.allowed
-        )
+        write!(f, "`{}` is {:?}; allowed: {}", self.field, self.found, self.allowed)
     }
 }
 
@@ -54,11 +46,7 @@ pub struct Violations(Vec<Violation>);
 impl Violations {
     /// `Ok` when `found` is empty.
     pub fn check(found: Vec<Violation>) -> Result<(), Self> {
-        if found.is_empty() {
-            Ok(())
-        } else {
-            Err(Self(found))
-        }
+        if found.is_empty() { Ok(()) } else { Err(Self(found)) }
     }
 
     /// The violations, in the order of the fields.

@@ -22,11 +22,8 @@ fn for_every_kind<T: std::fmt::Debug>(
     property: impl Fn(&Kind, Value, T) -> TestCaseResult,
 ) {
     for kind in kinds() {
-        let mut runner = TestRunner::new(Config {
-            cases,
-            failure_persistence: None,
-            ..Config::default()
-        });
+        let mut runner =
+            TestRunner::new(Config { cases, failure_persistence: None, ..Config::default() });
         let values = (messages(&kind.name), with.clone());
         let verdict = runner.run(&values, |(message, with)| property(&kind, message, with));
         if let Err(error) = verdict {
@@ -149,11 +146,8 @@ fn event_patterns_and_their_regular_expression_agree() {
     let manifest = kinds().remove(0);
     assert_eq!(manifest.name, "manifest");
     let texts = prop_oneof![edge_text(), "[a-z*._-]{0,6}", "[aA0_*. \\-\n]{0,5}"];
-    let mut runner = TestRunner::new(Config {
-        cases: 2000,
-        failure_persistence: None,
-        ..Config::default()
-    });
+    let mut runner =
+        TestRunner::new(Config { cases: 2000, failure_persistence: None, ..Config::default() });
     let verdict = runner.run(&texts, |text| {
         let parsed = text.parse::<EventPattern>();
         let message = json!({ "name": "a", "version": "1.0.0", "events": [text] });

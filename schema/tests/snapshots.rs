@@ -47,10 +47,7 @@ fn full() -> PluginManifest {
         .ui(UiManifest {
             entry_js: "main.js".into(),
             css: vec!["main.css".into()],
-            routes: vec![UiRoute {
-                path: "/shop".into(),
-                title: "Shop".into(),
-            }],
+            routes: vec![UiRoute { path: "/shop".into(), title: "Shop".into() }],
         })
         .requires_db(true)
         .requires_host_data_access(true)
@@ -90,10 +87,8 @@ fn launch_lines() {
             host_data_dir: host_data_dir.map(Into::into),
         })
     };
-    let lines = [
-        launch(None, None),
-        launch(Some("postgres://localhost/shop"), Some("/var/lib/temps")),
-    ];
+    let lines =
+        [launch(None, None), launch(Some("postgres://localhost/shop"), Some("/var/lib/temps"))];
     assert_snapshot!("launch_lines", lines.join("\n"));
 }
 
@@ -149,18 +144,11 @@ fn encode<P: CallParams>(dialect: Dialect, id: u64, params: &P) -> String {
 }
 
 fn last_deployment(environment_id: Option<i32>) -> GetLastDeployment {
-    GetLastDeployment {
-        project_id: 42,
-        environment_id,
-    }
+    GetLastDeployment { project_id: 42, environment_id }
 }
 
 fn list_deployments(environment_id: Option<i32>, limit: Option<u32>) -> ListDeployments {
-    ListDeployments {
-        project_id: 42,
-        environment_id,
-        limit,
-    }
+    ListDeployments { project_id: 42, environment_id, limit }
 }
 
 fn generate_ai(whole: bool) -> GenerateAi {
@@ -230,11 +218,7 @@ fn deployment(whole: bool) -> Deployment {
 
 fn host_capabilities() -> HostCapabilities {
     HostCapabilities {
-        actor: Actor {
-            id: 5,
-            name: "plugin-shop".into(),
-            active: true,
-        },
+        actor: Actor { id: 5, name: "plugin-shop".into(), active: true },
         permissions: vec!["projects_read".into(), "ai_generate".into()],
         ai: AiStatus {
             configured: false,
@@ -253,10 +237,7 @@ fn results() -> Vec<(Method, Value)> {
     }
     vec![
         result::<GetProject>(project()),
-        result::<ListProjects>(vec![Project {
-            last_deployment: None,
-            ..project()
-        }]),
+        result::<ListProjects>(vec![Project { last_deployment: None, ..project() }]),
         result::<GetEnvironment>(environment()),
         result::<ListEnvironments>(vec![Environment {
             branch: None,
@@ -267,14 +248,8 @@ fn results() -> Vec<(Method, Value)> {
         result::<GetLastDeployment>(deployment(false)),
         result::<ListDeployments>(Vec::new()),
         result::<GetHostCapabilities>(host_capabilities()),
-        result::<GenerateAi>(GeneratedText {
-            text: "Hello.".into(),
-            model: "some-model".into(),
-        }),
-        result::<ApiCall>(ApiReply {
-            status: 200,
-            body: Some(r#"{"id":42}"#.into()),
-        }),
+        result::<GenerateAi>(GeneratedText { text: "Hello.".into(), model: "some-model".into() }),
+        result::<ApiCall>(ApiReply { status: 200, body: Some(r#"{"id":42}"#.into()) }),
     ]
 }
 
@@ -308,10 +283,7 @@ fn data() -> Vec<Value> {
     let environment_name = String::from("production");
     let commit_sha = Some("a1b2c3d".to_owned());
     let url = Some("https://shop.example.com".to_owned());
-    let project = sorted(ProjectChanged {
-        project_id,
-        project_name: "Shop".into(),
-    });
+    let project = sorted(ProjectChanged { project_id, project_name: "Shop".into() });
     let domain = sorted(DomainChanged {
         domain_id: 9,
         project_id: Some(project_id),
@@ -348,12 +320,7 @@ fn data() -> Vec<Value> {
             environment_name: environment_name.clone(),
             error_message: Some("exit status 1".into()),
         }),
-        sorted(DeploymentCancelled {
-            deployment_id,
-            project_id,
-            environment_id,
-            environment_name,
-        }),
+        sorted(DeploymentCancelled { deployment_id, project_id, environment_id, environment_name }),
         project.clone(),
         project,
         domain.clone(),
@@ -376,9 +343,7 @@ fn events() {
     let data = data();
     assert_eq!(data.len(), KNOWN_EVENTS.len());
     let known = KNOWN_EVENTS.iter().zip(data);
-    let mut events: Vec<_> = known
-        .map(|(name, data)| event(name, Some(42), data))
-        .collect();
+    let mut events: Vec<_> = known.map(|(name, data)| event(name, Some(42), data)).collect();
     events.push(event("invoice.paid", None, json!({ "amount": "9.90" })));
     let lines: Vec<_> = events.iter().map(wire).collect();
     assert_snapshot!("events", lines.join("\n"));

@@ -94,10 +94,7 @@ fn vectors() -> Vec<Found> {
         let (folder, file) = name.rsplit_once('/').unwrap();
         let (kind, verdict) = folder.rsplit_once('/').unwrap_or((folder, ""));
         assert!(file.ends_with(".json"), "{name} is no vector");
-        assert!(
-            ["valid", "invalid"].contains(&verdict),
-            "{name} is neither valid nor invalid"
-        );
+        assert!(["valid", "invalid"].contains(&verdict), "{name} is neither valid nor invalid");
         let vector = serde_json::from_slice(&fs::read(&path).unwrap());
         found.push(Found {
             path: name.to_owned(),
@@ -180,12 +177,7 @@ fn launch_lines_are_right_or_wrong_for_a_manifest() {
         let manifest = PluginManifest::from_json(&part(&found.vector.manifest)).unwrap();
         let launch = LaunchConfig::from_json(&part(&found.vector.launch)).unwrap();
         let verdict = launch.validate_for(&manifest);
-        assert_eq!(
-            verdict.is_ok(),
-            found.is_valid,
-            "{}: {verdict:?}",
-            found.path
-        );
+        assert_eq!(verdict.is_ok(), found.is_valid, "{}: {verdict:?}", found.path);
     }
 }
 

@@ -90,10 +90,7 @@ impl VerifiedCaller {
     /// Whether the user has exactly this permission.
     #[must_use]
     pub fn has_permission(&self, permission: &str) -> bool {
-        self.identity
-            .permissions
-            .iter()
-            .any(|have| have == permission)
+        self.identity.permissions.iter().any(|have| have == permission)
     }
 
     /// Whether the user runs the instance or the platform.
@@ -136,10 +133,9 @@ impl Caller {
             return Self::Anonymous;
         };
         match Identity::read(headers) {
-            Some(identity) => Self::SignedIn(VerifiedCaller {
-                identity,
-                actor_token: proof.actor_token.clone(),
-            }),
+            Some(identity) => {
+                Self::SignedIn(VerifiedCaller { identity, actor_token: proof.actor_token.clone() })
+            }
             None => Self::Anonymous,
         }
     }
@@ -159,11 +155,7 @@ impl Identity {
     fn read(headers: &HeaderMap) -> Option<Self> {
         let text = |name| {
             let mut values = headers.get_all(name).iter();
-            let value = values
-                .next()?
-                .to_str()
-                .ok()
-                .filter(|value| !value.is_empty())?;
+            let value = values.next()?.to_str().ok().filter(|value| !value.is_empty())?;
             // A header that comes twice names two people: nobody.
             values.next().is_none().then(|| value.to_owned())
         };
@@ -212,9 +204,7 @@ impl<S: Sync> FromRequestParts<S> for VerifiedCaller {
     type Rejection = Response;
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Response> {
-        Caller::read(&parts.headers, &parts.extensions)
-            .signed_in()
-            .ok_or_else(sign_in_first)
+        Caller::read(&parts.headers, &parts.extensions).signed_in().ok_or_else(sign_in_first)
     }
 }
 
@@ -230,9 +220,7 @@ impl<S: Sync> FromRequestParts<S> for TempsAuth {
     type Rejection = Response;
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Response> {
-        Identity::read(&parts.headers)
-            .map(Self::from)
-            .ok_or_else(sign_in_first)
+        Identity::read(&parts.headers).map(Self::from).ok_or_else(sign_in_first)
     }
 }
 
@@ -250,10 +238,7 @@ mod tests {
 
     fn request(signed: bool, headers: &[(&'static str, &'static str)]) -> http::Request<()> {
         let mut request = http::Request::new(());
-        request.extensions_mut().insert(Proof {
-            signed,
-            actor_token: None,
-        });
+        request.extensions_mut().insert(Proof { signed, actor_token: None });
         for (name, value) in headers {
             request.headers_mut().append(*name, value.parse().unwrap());
         }

@@ -50,20 +50,13 @@ pub struct TempsClient {
 
 impl TempsClient {
     pub(crate) fn new(dialect: Dialect, live: watch::Receiver<Option<Link>>) -> Self {
-        Self {
-            dialect,
-            live,
-            timeout: None,
-        }
+        Self { dialect, live, timeout: None }
     }
 
     /// The same client with another limit for each call.
     #[must_use]
     pub fn with_timeout(&self, limit: Duration) -> Self {
-        Self {
-            timeout: Some(limit),
-            ..self.clone()
-        }
+        Self { timeout: Some(limit), ..self.clone() }
     }
 
     /// One project.
@@ -122,11 +115,7 @@ impl TempsClient {
         project_id: i32,
         environment_id: Option<i32>,
     ) -> Result<Deployment, PluginSdkError> {
-        self.call(&GetLastDeployment {
-            project_id,
-            environment_id,
-        })
-        .await
+        self.call(&GetLastDeployment { project_id, environment_id }).await
     }
 
     /// The deployments of a project, or of one environment of it, at most `limit`.
@@ -139,12 +128,7 @@ impl TempsClient {
         environment_id: Option<i32>,
         limit: Option<u32>,
     ) -> Result<Vec<Deployment>, PluginSdkError> {
-        self.call(&ListDeployments {
-            project_id,
-            environment_id,
-            limit,
-        })
-        .await
+        self.call(&ListDeployments { project_id, environment_id, limit }).await
     }
 
     /// What this plugin may do on this host at this moment (dialect 2).
@@ -187,10 +171,7 @@ impl TempsClient {
             call.answer(method).await
         };
         let result = timeout_at(deadline, answer).await.map_err(|_| {
-            PluginSdkError::new(
-                ErrorKind::Timeout,
-                format!("{method}: no answer in {limit:?}"),
-            )
+            PluginSdkError::new(ErrorKind::Timeout, format!("{method}: no answer in {limit:?}"))
         })??;
         serde_json::from_value(result).map_err(|error| {
             let message = format!("{method}: the host's result cannot be read: {error}");
@@ -203,10 +184,7 @@ impl TempsClient {
         if P::METHOD.needs_dialect_2() && self.dialect == Dialect::One {
             return Err(PluginSdkError::new(
                 ErrorKind::InvalidRequest,
-                format!(
-                    "{} does not exist in dialect 1, which this host speaks",
-                    P::METHOD
-                ),
+                format!("{} does not exist in dialect 1, which this host speaks", P::METHOD),
             ));
         }
         params
@@ -263,10 +241,7 @@ pub struct CallerApi {
 
 impl CallerApi {
     pub(crate) fn new(temps: TempsClient, actor: Option<Secret>) -> Self {
-        Self {
-            temps,
-            actor: actor.map(Arc::new),
-        }
+        Self { temps, actor: actor.map(Arc::new) }
     }
 
     /// A `GET` request.
@@ -296,13 +271,7 @@ impl CallerApi {
 
     /// A request by method.
     pub fn request(&self, method: ApiMethod, path: impl Into<String>) -> ApiRequest {
-        ApiRequest {
-            api: self.clone(),
-            method,
-            path: path.into(),
-            query: None,
-            body: None,
-        }
+        ApiRequest { api: self.clone(), method, path: path.into(), query: None, body: None }
     }
 }
 

@@ -67,12 +67,7 @@ struct Inner {
 impl PluginSdkError {
     /// An error of `kind` that says `message`.
     pub fn new(kind: ErrorKind, message: impl Into<Cow<'static, str>>) -> Self {
-        Self(Box::new(Inner {
-            kind,
-            message: message.into(),
-            remote: None,
-            source: None,
-        }))
+        Self(Box::new(Inner { kind, message: message.into(), remote: None, source: None }))
     }
 
     /// An author's own error, to return from a hook.
@@ -82,21 +77,15 @@ impl PluginSdkError {
     }
 
     pub(crate) fn remote_error(method: &str, body: ErrorBody) -> Self {
-        let message = format!(
-            "{method}: the host answered {}: {}",
-            body.code, body.message
-        );
+        let message = format!("{method}: the host answered {}: {}", body.code, body.message);
         let mut error = Self::new(ErrorKind::Remote, message);
         error.0.remote = Some(body);
         error
     }
 
     pub(crate) fn invalid_request(method: &str, violations: Violations) -> Self {
-        Self::new(
-            ErrorKind::InvalidRequest,
-            format!("{method} was not sent: {violations}"),
-        )
-        .with_source(violations)
+        Self::new(ErrorKind::InvalidRequest, format!("{method} was not sent: {violations}"))
+            .with_source(violations)
     }
 
     pub(crate) fn with_source(
@@ -129,9 +118,7 @@ impl fmt::Display for PluginSdkError {
 impl fmt::Debug for PluginSdkError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut debug = f.debug_struct("PluginSdkError");
-        debug
-            .field("kind", &self.0.kind)
-            .field("message", &self.0.message);
+        debug.field("kind", &self.0.kind).field("message", &self.0.message);
         if let Some(source) = &self.0.source {
             debug.field("source", source);
         }
@@ -141,10 +128,7 @@ impl fmt::Debug for PluginSdkError {
 
 impl StdError for PluginSdkError {
     fn source(&self) -> Option<&(dyn StdError + 'static)> {
-        self.0
-            .source
-            .as_deref()
-            .map(|source| source as &(dyn StdError + 'static))
+        self.0.source.as_deref().map(|source| source as &(dyn StdError + 'static))
     }
 }
 

@@ -42,13 +42,7 @@ pub(crate) fn queue() -> (EventIntake, EventDelivery) {
     let room = Arc::new(Semaphore::new(QUEUE_KIB));
     // Bounded by `room`: every queued event holds its share of it.
     let (sender, receiver) = mpsc::unbounded_channel();
-    (
-        EventIntake {
-            room,
-            queue: sender,
-        },
-        EventDelivery { queue: receiver },
-    )
+    (EventIntake { room, queue: sender }, EventDelivery { queue: receiver })
 }
 
 impl EventIntake {
@@ -57,13 +51,9 @@ impl EventIntake {
     pub(crate) async fn put(&self, event: PluginEvent, bytes: usize) -> Result<(), IntakeClosed> {
         let share = bytes.div_ceil(1024).clamp(1, QUEUE_KIB);
         let share = u32::try_from(share).map_err(|_| IntakeClosed)?;
-        let permit = Arc::clone(&self.room)
-            .acquire_many_owned(share)
-            .await
-            .map_err(|_| IntakeClosed)?;
-        self.queue
-            .send(Queued::Event(event, permit))
-            .map_err(|_| IntakeClosed)
+        let permit =
+            Arc::clone(&self.room).acquire_many_owned(share).await.map_err(|_| IntakeClosed)?;
+        self.queue.send(Queued::Event(event, permit)).map_err(|_| IntakeClosed)
     }
 
     /// Takes no more. What is queued is still delivered.
@@ -91,9 +81,7 @@ impl EventDelivery {
 async fn deliver(core: &dyn PluginCore, ctx: &PluginContext, event: PluginEvent) {
     let (id, event_type) = (event.id.clone(), event.event_type.clone());
     let outcome: Result<Result<(), PluginSdkError>, _> =
-        AssertUnwindSafe(async { core.on_event(ctx, event).await })
-            .catch_unwind()
-            .await;
+        AssertUnwindSafe(async { core.on_event(ctx, event).await }).catch_unwind().await;
     let plugin = ctx.plugin_name();
     match outcome {
         Ok(Ok(())) => {}

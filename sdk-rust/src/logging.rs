@@ -17,12 +17,8 @@ pub(crate) fn install() {
         Some(Ok(targets)) => targets,
         _ => Targets::new().with_default(tracing::Level::INFO),
     };
-    let lines = tracing_subscriber::fmt::layer()
-        .json()
-        .with_writer(std::io::stderr);
-    let installed = tracing_subscriber::registry()
-        .with(lines.with_filter(filter))
-        .try_init();
+    let lines = tracing_subscriber::fmt::layer().json().with_writer(std::io::stderr);
+    let installed = tracing_subscriber::registry().with(lines.with_filter(filter)).try_init();
     if installed.is_ok() && bad_filter {
         tracing::warn!("RUST_LOG is no list of targets and levels; logging from info up");
     }

@@ -153,11 +153,7 @@ impl Asset {
         let content_type = HeaderValue::from_str(&text)
             .unwrap_or(HeaderValue::from_static("application/octet-stream"));
         let cache_control = if is_hashed(name) { IMMUTABLE } else { NO_CACHE };
-        Self {
-            content,
-            content_type,
-            cache_control,
-        }
+        Self { content, content_type, cache_control }
     }
 
     fn respond(&self) -> Response<Body> {
@@ -187,9 +183,7 @@ impl UiBundle {
     pub(crate) fn serve(&self, method: &Method, path: &str) -> Response<Body> {
         if method != Method::GET && method != Method::HEAD {
             let mut response = problem(StatusCode::METHOD_NOT_ALLOWED, "the UI is read with GET");
-            response
-                .headers_mut()
-                .insert(header::ALLOW, HeaderValue::from_static("GET, HEAD"));
+            response.headers_mut().insert(header::ALLOW, HeaderValue::from_static("GET, HEAD"));
             return response;
         }
         if path == path::UI {
@@ -209,18 +203,9 @@ impl UiBundle {
         }
         // A client route is plain words; what tries to climb gets nothing, not even the index.
         let climbs = name.contains(['\\', '\0'])
-            || name
-                .split('/')
-                .any(|segment| segment == "." || segment == "..");
-        let has_extension = name
-            .rsplit('/')
-            .next()
-            .is_some_and(|last| last.contains('.'));
-        if climbs || has_extension {
-            None
-        } else {
-            self.files.get(INDEX)
-        }
+            || name.split('/').any(|segment| segment == "." || segment == "..");
+        let has_extension = name.rsplit('/').next().is_some_and(|last| last.contains('.'));
+        if climbs || has_extension { None } else { self.files.get(INDEX) }
     }
 }
 
@@ -228,9 +213,7 @@ impl UiBundle {
 fn redirect() -> Response<Body> {
     let mut response = Response::new(Body::empty());
     *response.status_mut() = StatusCode::PERMANENT_REDIRECT;
-    response
-        .headers_mut()
-        .insert(header::LOCATION, HeaderValue::from_static("ui/"));
+    response.headers_mut().insert(header::LOCATION, HeaderValue::from_static("ui/"));
     response
 }
 
@@ -241,10 +224,7 @@ mod tests {
     fn bundle() -> UiBundle {
         let mut files = HashMap::new();
         for name in [INDEX, "assets/app-4f9a1c3e.js", "logo.svg", "a b.txt"] {
-            files.insert(
-                name.to_owned(),
-                Asset::new(name, Bytes::from(name.to_owned())),
-            );
+            files.insert(name.to_owned(), Asset::new(name, Bytes::from(name.to_owned())));
         }
         UiBundle { files }
     }
@@ -252,20 +232,12 @@ mod tests {
     fn get(path: &str) -> (u16, String) {
         let response = bundle().serve(&Method::GET, path);
         let cache = response.headers().get(header::CACHE_CONTROL);
-        (
-            response.status().as_u16(),
-            cache.map_or("", |v| v.to_str().unwrap()).to_owned(),
-        )
+        (response.status().as_u16(), cache.map_or("", |v| v.to_str().unwrap()).to_owned())
     }
 
     #[test]
     fn the_index_is_never_cached_and_hashed_assets_always_are() {
-        for path in [
-            "/ui/",
-            "/ui/index.html",
-            "/ui/settings",
-            "/ui/settings/deep",
-        ] {
+        for path in ["/ui/", "/ui/index.html", "/ui/settings", "/ui/settings/deep"] {
             assert_eq!(get(path), (200, "no-cache".into()), "{path}");
         }
         let (status, cache) = get("/ui/assets/app-4f9a1c3e.js");
@@ -300,12 +272,9 @@ mod tests {
 
     #[test]
     fn only_hashes_make_a_file_immutable() {
-        for name in [
-            "app-4f9a1c3e.js",
-            "x/app.4f9a1c3e.css",
-            "index-BkQxRtFa.js",
-            "a-4f9a1c3e.js.map",
-        ] {
+        for name in
+            ["app-4f9a1c3e.js", "x/app.4f9a1c3e.css", "index-BkQxRtFa.js", "a-4f9a1c3e.js.map"]
+        {
             assert!(is_hashed(name), "{name}");
         }
         for name in [
@@ -331,18 +300,11 @@ mod tests {
             let mut header = tar::Header::new_gnu();
             header.set_size(text.len() as u64);
             header.set_cksum();
-            builder
-                .append_data(&mut header, name, text.as_bytes())
-                .unwrap();
+            builder.append_data(&mut header, name, text.as_bytes()).unwrap();
         }
         let archive = builder.into_inner().unwrap().finish().unwrap();
         let bundle = UiAssets::from(archive).open().unwrap();
-        assert_eq!(
-            bundle
-                .serve(&Method::GET, "/ui/assets/app-4f9a1c3e.js")
-                .status(),
-            200
-        );
+        assert_eq!(bundle.serve(&Method::GET, "/ui/assets/app-4f9a1c3e.js").status(), 200);
 
         let error = UiAssets::from(b"not gzip".to_vec()).open().unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Ui);

@@ -28,9 +28,7 @@ impl ExternalPlugin for Lender {
 
     fn router(&self, ctx: PluginContext) -> axum::Router {
         self.0.send(ctx.clone()).unwrap();
-        axum::Router::new()
-            .route("/api", post(call_api))
-            .with_state(ctx)
+        axum::Router::new().route("/api", post(call_api)).with_state(ctx)
     }
 
     fn on_event(&self, ctx: &PluginContext, _event: PluginEvent) {
@@ -42,16 +40,8 @@ impl ExternalPlugin for Lender {
 
 async fn call_api(State(ctx): State<PluginContext>, caller: VerifiedCaller) -> Json<Value> {
     let api: CallerApi = ctx.api_for(&caller);
-    let parts = vec![
-        part("title", "shop"),
-        file("logo", "a.png", "image/png", &[0xff, 0x00]),
-    ];
-    let outcome = api
-        .post("/api/projects")
-        .query("dry=1")
-        .multipart(parts)
-        .send()
-        .await;
+    let parts = vec![part("title", "shop"), file("logo", "a.png", "image/png", &[0xff, 0x00])];
+    let outcome = api.post("/api/projects").query("dry=1").multipart(parts).send().await;
     Json(match outcome {
         Ok(response) => json!({ "status": response.status(), "body": response.body() }),
         Err(error) => json!(format!("{:?}", error.kind())),
@@ -88,14 +78,7 @@ async fn the_seven_queries_work_in_both_dialects() {
         assert_eq!(temps.list_environments(7).await.unwrap().len(), 1);
         assert_eq!(temps.get_deployment(41).await.unwrap().id, 41);
         assert_eq!(temps.get_last_deployment(7, None).await.unwrap().id, 42);
-        assert_eq!(
-            temps
-                .list_deployments(7, Some(1), Some(1))
-                .await
-                .unwrap()
-                .len(),
-            1
-        );
+        assert_eq!(temps.list_deployments(7, Some(1), Some(1)).await.unwrap().len(), 1);
         let error = temps.get_project(8).await.unwrap_err();
         assert_eq!(error.remote().unwrap().code, ErrorCode::NotFound);
     }
@@ -112,14 +95,7 @@ async fn what_dialect_1_does_not_have_is_not_sent() {
 #[tokio::test]
 async fn capabilities_and_generated_text_come_in_dialect_2() {
     let (_plugin, ctx) = start(TestPlatform::new(), Dialect::Two).await;
-    assert!(
-        ctx.temps()
-            .get_host_capabilities()
-            .await
-            .unwrap()
-            .actor
-            .active
-    );
+    assert!(ctx.temps().get_host_capabilities().await.unwrap().actor.active);
     let ask = GenerateAi {
         purpose: "test".into(),
         prompt: "hello".into(),
@@ -133,16 +109,11 @@ async fn capabilities_and_generated_text_come_in_dialect_2() {
 #[tokio::test]
 async fn a_refusal_keeps_code_and_message_also_when_the_code_is_new() {
     let platform = TestPlatform::new();
-    platform.on(Method::ListProjects, |_| {
-        Err(ErrorBody::new("brand_new".into(), "try later"))
-    });
+    platform.on(Method::ListProjects, |_| Err(ErrorBody::new("brand_new".into(), "try later")));
     let (_plugin, ctx) = start(platform, Dialect::Two).await;
     let error = ctx.temps().list_projects().await.unwrap_err();
     let body = error.remote().unwrap();
-    assert_eq!(
-        (body.code.as_str(), body.message.as_str()),
-        ("brand_new", "try later")
-    );
+    assert_eq!((body.code.as_str(), body.message.as_str()), ("brand_new", "try later"));
 }
 
 #[tokio::test]
@@ -159,10 +130,7 @@ async fn a_call_waits_for_the_next_channel_and_not_for_ever() {
     let (mut plugin, ctx) = start(shop(), Dialect::Two).await;
     plugin.drop_channel().await;
     let hurried = ctx.temps().with_timeout(Duration::from_millis(20));
-    assert_eq!(
-        hurried.get_project(7).await.unwrap_err().kind(),
-        ErrorKind::Disconnected
-    );
+    assert_eq!(hurried.get_project(7).await.unwrap_err().kind(), ErrorKind::Disconnected);
 
     let (name, reopened) = tokio::join!(ctx.temps().get_project(7), plugin.open_channel());
     reopened.unwrap();
@@ -172,10 +140,7 @@ async fn a_call_waits_for_the_next_channel_and_not_for_ever() {
 #[tokio::test]
 async fn an_event_hook_may_block_on_calls() {
     let (plugin, _ctx) = start(shop(), Dialect::Two).await;
-    plugin
-        .emit(testing::event("project.created", json!({})))
-        .await
-        .unwrap();
+    plugin.emit(testing::event("project.created", json!({}))).await.unwrap();
     assert_eq!(plugin.platform().calls()[0].method, "list_projects");
 }
 
@@ -188,16 +153,8 @@ async fn an_api_call_is_made_as_the_caller_or_not_at_all() {
     assert_eq!(without.json::<Value>().unwrap(), "NoActor");
     assert!(plugin.platform().calls().is_empty(), "no token, no call");
 
-    let with = plugin
-        .post("/api")
-        .signed_in(&ada.actor_token("t0k3n"))
-        .send()
-        .await
-        .unwrap();
-    assert_eq!(
-        with.json::<Value>().unwrap(),
-        json!({ "status": 200, "body": "{}" })
-    );
+    let with = plugin.post("/api").signed_in(&ada.actor_token("t0k3n")).send().await.unwrap();
+    assert_eq!(with.json::<Value>().unwrap(), json!({ "status": 200, "body": "{}" }));
     let call = &plugin.platform().calls()[0];
     assert_eq!(call.method, "api_call");
     assert_eq!(
@@ -238,10 +195,7 @@ async fn a_bad_api_call_is_refused_before_it_is_sent() {
         (call("/projects", None), "path"),
         (call("/api/../admin", None), "path"),
         (call("/api/projects", Some(huge)), "body"),
-        (
-            call("/api/projects", Some(ApiBody::Json("{".into()))),
-            "body",
-        ),
+        (call("/api/projects", Some(ApiBody::Json("{".into()))), "body"),
     ] {
         let error = ctx.temps().call(&call).await.unwrap_err();
         assert_eq!(error.kind(), ErrorKind::InvalidRequest);

@@ -38,45 +38,24 @@ async fn a_reserved_route_of_the_authors_is_hidden_not_fatal() {
     .await;
     let health = plugin.get("/health").unsigned().send().await.unwrap();
     assert_eq!(health.json::<Value>().unwrap(), json!({ "status": "ok" }));
-    for (path, status) in [
-        ("/_events", 405),
-        ("/_temps/channel", 400),
-        ("/_temps/x", 404),
-    ] {
-        assert_eq!(
-            plugin.get(path).send().await.unwrap().status(),
-            status,
-            "{path}"
-        );
+    for (path, status) in [("/_events", 405), ("/_temps/channel", 400), ("/_temps/x", 404)] {
+        assert_eq!(plugin.get(path).send().await.unwrap().status(), status, "{path}");
     }
 }
 
 #[tokio::test]
 async fn only_health_answers_without_the_signature() {
     let plugin = start(|_| axum::Router::new().route("/mine", any(async || "mine"))).await;
-    for path in [
-        "/mine",
-        "/nowhere",
-        "/ui/",
-        "/_events",
-        "/_temps/channel",
-        "/health/",
-        "//health",
-    ] {
+    for path in ["/mine", "/nowhere", "/ui/", "/_events", "/_temps/channel", "/health/", "//health"]
+    {
         let answer = plugin.get(path).unsigned().send().await.unwrap();
         assert_eq!(answer.status(), 401, "{path}");
     }
     for method in ["POST", "DELETE", "OPTIONS"] {
         let request = plugin.request(method.parse().unwrap(), "/health");
-        assert_eq!(
-            request.unsigned().send().await.unwrap().status(),
-            401,
-            "{method}"
-        );
+        assert_eq!(request.unsigned().send().await.unwrap().status(), 401, "{method}");
     }
-    let forged = plugin
-        .get("/mine")
-        .header("x-temps-auth-signature", "wrong");
+    let forged = plugin.get("/mine").header("x-temps-auth-signature", "wrong");
     assert_eq!(forged.send().await.unwrap().status(), 401);
 }
 
@@ -84,20 +63,13 @@ async fn only_health_answers_without_the_signature() {
 async fn a_panic_is_a_500_and_nothing_more() {
     let plugin = start(|_| {
         axum::Router::new()
-            .route(
-                "/panic",
-                get(async || -> StatusCode { panic!("on purpose") }),
-            )
+            .route("/panic", get(async || -> StatusCode { panic!("on purpose") }))
             .route("/odd", get(async || StatusCode::from_u16(999).unwrap()))
             .route("/early", get(async || StatusCode::PROCESSING))
     })
     .await;
     for path in ["/panic", "/odd", "/early"] {
-        assert_eq!(
-            plugin.get(path).send().await.unwrap().status(),
-            500,
-            "{path}"
-        );
+        assert_eq!(plugin.get(path).send().await.unwrap().status(), 500, "{path}");
     }
     assert_eq!(plugin.get("/health").send().await.unwrap().status(), 200);
 }
@@ -108,23 +80,15 @@ async fn bodies_of_16_mib_arrive_unless_the_author_sets_a_limit() {
         body.len().to_string()
     }
     let plugin = start(|_| {
-        let limited = axum::Router::new()
-            .route("/limited", post(length))
-            .layer(DefaultBodyLimit::max(10));
-        axum::Router::new()
-            .route("/length", post(length))
-            .merge(limited)
+        let limited =
+            axum::Router::new().route("/limited", post(length)).layer(DefaultBodyLimit::max(10));
+        axum::Router::new().route("/length", post(length)).merge(limited)
     })
     .await;
     let body = vec![0; 16 * 1024 * 1024];
     let answer = plugin.post("/length").body(body).send().await.unwrap();
     assert_eq!(answer.text(), "16777216");
-    let answer = plugin
-        .post("/limited")
-        .body("more than ten")
-        .send()
-        .await
-        .unwrap();
+    let answer = plugin.post("/limited").body("more than ten").send().await.unwrap();
     assert_eq!(answer.status(), 413);
 }
 
@@ -138,20 +102,10 @@ async fn credentials_do_not_reach_handlers_and_identity_does() {
     })
     .await;
     let user = TestUser::new("7", "ada@example.org").actor_token("token");
-    let seen: Vec<String> = plugin
-        .get("/headers")
-        .signed_in(&user)
-        .send()
-        .await
-        .unwrap()
-        .json()
-        .unwrap();
+    let seen: Vec<String> =
+        plugin.get("/headers").signed_in(&user).send().await.unwrap().json().unwrap();
     assert!(seen.contains(&"x-temps-user-id".to_owned()));
-    for hidden in [
-        "x-temps-auth-signature",
-        "x-temps-auth",
-        "x-temps-actor-token",
-    ] {
+    for hidden in ["x-temps-auth-signature", "x-temps-auth", "x-temps-actor-token"] {
         assert!(!seen.contains(&hidden.to_owned()), "{hidden}");
     }
 }
@@ -164,38 +118,18 @@ async fn unsigned_identity_is_nobody_to_the_verified_extractors() {
     async fn field(auth: TempsAuth) -> String {
         auth.user_id
     }
-    let routes = |_| {
-        axum::Router::new()
-            .route("/verified", get(verified))
-            .route("/field", get(field))
-    };
-    let plugin = TestPlugin::builder(Routes(routes))
-        .dialect(Dialect::One)
-        .start()
-        .await
-        .unwrap();
+    let routes =
+        |_| axum::Router::new().route("/verified", get(verified)).route("/field", get(field));
+    let plugin = TestPlugin::builder(Routes(routes)).dialect(Dialect::One).start().await.unwrap();
     let user = TestUser::new("7", "ada@example.org");
     let verified = |signed: bool| {
         let request = plugin.get("/verified").signed_in(&user);
         if signed { request } else { request.unsigned() }
     };
     assert!(verified(true).send().await.unwrap().json::<bool>().unwrap());
-    assert!(
-        !verified(false)
-            .send()
-            .await
-            .unwrap()
-            .json::<bool>()
-            .unwrap()
-    );
+    assert!(!verified(false).send().await.unwrap().json::<bool>().unwrap());
     // The extractor of plugins in the field trusts the socket, as it always has.
-    let field = plugin
-        .get("/field")
-        .signed_in(&user)
-        .unsigned()
-        .send()
-        .await
-        .unwrap();
+    let field = plugin.get("/field").signed_in(&user).unsigned().send().await.unwrap();
     assert_eq!(field.text(), "7");
     assert_eq!(plugin.get("/field").send().await.unwrap().status(), 401);
 }

@@ -33,14 +33,9 @@ pub(crate) struct Args {
 pub(crate) fn run(args: &Args) -> Result<(), XtaskError> {
     // Every binary: `cargo run` by itself builds only the one it runs, which needs the others.
     run_command(cargo("build").args(["--release", "--package", PACKAGE, "--bins"]))?;
-    let json = args
-        .json
-        .clone()
-        .unwrap_or_else(|| repository::target().join("bench.json"));
+    let json = args.json.clone().unwrap_or_else(|| repository::target().join("bench.json"));
     let mut bench = cargo("run");
-    bench
-        .args(["--quiet", "--release", "--package", PACKAGE, "--", "--json"])
-        .arg(json);
+    bench.args(["--quiet", "--release", "--package", PACKAGE, "--", "--json"]).arg(json);
     bench.args(args.quick.then_some("--quick"));
     for name in &args.only {
         bench.args(["--only", name]);

@@ -10,10 +10,7 @@ use crate::repository;
 /// Cargo on this workspace, whichever folder the chore was started in.
 pub(crate) fn cargo(subcommand: &str) -> Command {
     let mut command = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
-    command
-        .arg(subcommand)
-        .arg("--manifest-path")
-        .arg(repository::path("Cargo.toml"));
+    command.arg(subcommand).arg("--manifest-path").arg(repository::path("Cargo.toml"));
     command
 }
 
@@ -62,10 +59,7 @@ pub(crate) fn build(packages: &[String], release: bool) -> Result<Vec<Built>, Xt
     });
     let built = artifacts.filter_map(|artifact| {
         let path = artifact.executable?.into_std_path_buf();
-        Some(Built {
-            name: artifact.target.name,
-            path,
-        })
+        Some(Built { name: artifact.target.name, path })
     });
     Ok(built.collect())
 }
@@ -75,8 +69,5 @@ pub(crate) fn failed(command: &Command, reason: String) -> XtaskError {
         .chain(command.get_args())
         .map(OsStr::to_string_lossy)
         .collect();
-    XtaskError::Command {
-        command: words.join(" "),
-        reason,
-    }
+    XtaskError::Command { command: words.join(" "), reason }
 }

@@ -77,18 +77,11 @@ pub(crate) fn run(args: &Args) -> Result<(), XtaskError> {
         rows.extend([1, 2].map(|dialect| Row::of(plugin, dialect, &report)));
     }
     show_table(&rows);
-    if not_conformant.is_empty() {
-        Ok(())
-    } else {
-        Err(XtaskError::NotConformant(not_conformant))
-    }
+    if not_conformant.is_empty() { Ok(()) } else { Err(XtaskError::NotConformant(not_conformant)) }
 }
 
 fn chosen(plugins: Vec<Built>, only: &[String]) -> Result<Vec<Built>, XtaskError> {
-    if let Some(unknown) = only
-        .iter()
-        .find(|name| !plugins.iter().any(|p| p.name == **name))
-    {
+    if let Some(unknown) = only.iter().find(|name| !plugins.iter().any(|p| p.name == **name)) {
         return Err(XtaskError::UnknownPlugin {
             found: unknown.clone(),
             known: plugins.into_iter().map(|plugin| plugin.name).collect(),
@@ -100,22 +93,15 @@ fn chosen(plugins: Vec<Built>, only: &[String]) -> Result<Vec<Built>, XtaskError
 
 fn runner() -> Result<PathBuf, XtaskError> {
     let built = command::build(&[RUNNER.to_owned()], true)?;
-    built
-        .into_iter()
-        .find(|built| built.name == RUNNER)
-        .map(|built| built.path)
-        .ok_or_else(|| XtaskError::Command {
-            command: RUNNER.to_owned(),
-            reason: "cargo did not build it".into(),
-        })
+    built.into_iter().find(|built| built.name == RUNNER).map(|built| built.path).ok_or_else(|| {
+        XtaskError::Command { command: RUNNER.to_owned(), reason: "cargo did not build it".into() }
+    })
 }
 
 /// Runs the suite on one plugin; its report is kept in `file`.
 fn check(runner: &Path, plugin: &Built, file: &Path) -> Result<Report, XtaskError> {
     let mut command = Command::new(runner);
-    command
-        .args(["run", "--format", "json", "--"])
-        .arg(&plugin.path);
+    command.args(["run", "--format", "json", "--"]).arg(&plugin.path);
     let output = command
         .stderr(Stdio::inherit())
         .output()
@@ -126,15 +112,8 @@ fn check(runner: &Path, plugin: &Built, file: &Path) -> Result<Report, XtaskErro
 }
 
 fn show_failures(plugin: &Built, report: &Report) {
-    for start in report
-        .starts
-        .iter()
-        .filter(|start| start.outcome != "started")
-    {
-        println!(
-            "{} (dialect {}): {}",
-            plugin.name, start.dialect, start.reason
-        );
+    for start in report.starts.iter().filter(|start| start.outcome != "started") {
+        println!("{} (dialect {}): {}", plugin.name, start.dialect, start.reason);
     }
     for result in &report.results {
         match result.status.as_str() {
@@ -166,10 +145,7 @@ struct Row {
 impl Row {
     fn of(plugin: &Built, dialect: u32, report: &Report) -> Self {
         let count = |status: &str, must: Option<bool>| {
-            let of_dialect = report
-                .results
-                .iter()
-                .filter(|result| result.dialect == dialect);
+            let of_dialect = report.results.iter().filter(|result| result.dialect == dialect);
             of_dialect
                 .filter(|result| result.status == status)
                 .filter(|result| must.is_none_or(|must| must == (result.severity == "MUST")))
@@ -192,14 +168,7 @@ fn show_table(rows: &[Row]) {
         "plugin", "dialect", "passed", "failed", "warnings", "skipped"
     );
     for row in rows {
-        let Row {
-            plugin,
-            dialect,
-            passed,
-            failed,
-            warnings,
-            skipped,
-        } = row;
+        let Row { plugin, dialect, passed, failed, warnings, skipped } = row;
         println!("{plugin:<20} {dialect:>7} {passed:>7} {failed:>7} {warnings:>8} {skipped:>8}");
     }
     let sum = |of: fn(&Row) -> usize| rows.iter().map(of).sum::<usize>();

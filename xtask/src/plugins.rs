@@ -17,15 +17,9 @@ pub(crate) struct Args {}
 
 pub(crate) fn run(_: &Args) -> Result<(), XtaskError> {
     for plugin in build()? {
-        let size = fs::metadata(&plugin.path)
-            .map_err(XtaskError::file("read", &plugin.path))?
-            .len();
-        println!(
-            "{:<20} {:>5.1} MB  {}",
-            plugin.name,
-            size as f64 / 1e6,
-            plugin.path.display()
-        );
+        let size =
+            fs::metadata(&plugin.path).map_err(XtaskError::file("read", &plugin.path))?.len();
+        println!("{:<20} {:>5.1} MB  {}", plugin.name, size as f64 / 1e6, plugin.path.display());
     }
     Ok(())
 }
@@ -40,10 +34,7 @@ pub(crate) fn build() -> Result<Vec<Built>, XtaskError> {
     for built in command::build(&names, true)? {
         let path = directory.join(&built.name);
         replace(&built.path, &path)?;
-        plugins.push(Built {
-            name: built.name,
-            path,
-        });
+        plugins.push(Built { name: built.name, path });
     }
     plugins.sort_by(|a, b| a.name.cmp(&b.name));
     Ok(plugins)

@@ -21,9 +21,7 @@ const STEPS: [Step; 6] = [
     ("tests", tests),
     ("schema drift", schema::check),
     ("docs", docs),
-    ("conformance of the examples", || {
-        conformance::run(&conformance::Args::default())
-    }),
+    ("conformance of the examples", || conformance::run(&conformance::Args::default())),
 ];
 
 pub(crate) fn run(_: &Args) -> Result<(), XtaskError> {
@@ -40,16 +38,8 @@ pub(crate) fn run(_: &Args) -> Result<(), XtaskError> {
             }
         }
     }
-    println!(
-        "\nsteps: {} passed, {} failed",
-        STEPS.len() - failed.len(),
-        failed.len()
-    );
-    if failed.is_empty() {
-        Ok(())
-    } else {
-        Err(XtaskError::StepsFailed(failed))
-    }
+    println!("\nsteps: {} passed, {} failed", STEPS.len() - failed.len(), failed.len());
+    if failed.is_empty() { Ok(()) } else { Err(XtaskError::StepsFailed(failed)) }
 }
 
 /// Everything a step needs that cargo does not bring along, with how to get it.
@@ -60,10 +50,7 @@ fn prerequisites() -> Result<(), XtaskError> {
             missing.push(what.to_owned());
         }
     };
-    need(
-        Command::new("cargo").args(["fmt", "--version"]),
-        "rustfmt: rustup component add rustfmt",
-    );
+    need(Command::new("cargo").args(["fmt", "--version"]), "rustfmt: rustup component add rustfmt");
     need(
         Command::new("cargo").args(["clippy", "--version"]),
         "clippy: rustup component add clippy",
@@ -72,11 +59,7 @@ fn prerequisites() -> Result<(), XtaskError> {
         Command::new("cc").arg("--version"),
         "a C linker: apt install gcc, or the Xcode command line tools on macOS",
     );
-    if missing.is_empty() {
-        Ok(())
-    } else {
-        Err(XtaskError::Prerequisites(missing))
-    }
+    if missing.is_empty() { Ok(()) } else { Err(XtaskError::Prerequisites(missing)) }
 }
 
 fn formatting() -> Result<(), XtaskError> {
@@ -92,9 +75,5 @@ fn tests() -> Result<(), XtaskError> {
 }
 
 fn docs() -> Result<(), XtaskError> {
-    run_command(
-        cargo("doc")
-            .args(["--workspace", "--no-deps"])
-            .env("RUSTDOCFLAGS", "-D warnings"),
-    )
+    run_command(cargo("doc").args(["--workspace", "--no-deps"]).env("RUSTDOCFLAGS", "-D warnings"))
 }

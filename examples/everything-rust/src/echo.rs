@@ -28,10 +28,7 @@ pub(crate) fn routes() -> Router<AppState> {
         .route("/ws", get(web_socket))
         .route("/whoami", get(whoami))
         .route("/private", get(private))
-        .route(
-            "/public/hello",
-            get(async || Json(json!({ "hello": "world" }))),
-        )
+        .route("/public/hello", get(async || Json(json!({ "hello": "world" }))))
         .route("/context", get(context))
 }
 
@@ -73,9 +70,7 @@ async fn stream_echo(request: Request) -> Response {
         .unwrap_or(HeaderValue::from_static("application/octet-stream"));
     let announced = request.headers().get(header::TRAILER).cloned();
     let mut response = Response::new(Body::new(request.into_body()));
-    response
-        .headers_mut()
-        .insert(header::CONTENT_TYPE, content_type);
+    response.headers_mut().insert(header::CONTENT_TYPE, content_type);
     if let Some(announced) = announced {
         // HTTP/1.1 sends only trailers that were announced.
         response.headers_mut().insert(header::TRAILER, announced);

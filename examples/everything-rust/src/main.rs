@@ -54,10 +54,7 @@ impl ExternalPlugin for Everything {
     }
 
     fn router(&self, ctx: PluginContext) -> axum::Router {
-        let state = AppState {
-            ctx,
-            recorded: self.recorded.clone(),
-        };
+        let state = AppState { ctx, recorded: self.recorded.clone() };
         axum::Router::new()
             .merge(echo::routes())
             .merge(produce::routes())

@@ -7,24 +7,12 @@ use utoipa::openapi::{
 
 const ROUTES: [(&str, HttpMethod, &str); 8] = [
     ("/whoami", HttpMethod::Get, "Who the host says you are"),
-    (
-        "/private",
-        HttpMethod::Get,
-        "The same, for signed-in callers only",
-    ),
-    (
-        "/public/hello",
-        HttpMethod::Get,
-        "Within reach without signing in",
-    ),
+    ("/private", HttpMethod::Get, "The same, for signed-in callers only"),
+    ("/public/hello", HttpMethod::Get, "Within reach without signing in"),
     ("/context", HttpMethod::Get, "How this plugin was started"),
     ("/events", HttpMethod::Get, "The events received so far"),
     ("/call", HttpMethod::Post, "Makes a call over the channel"),
-    (
-        "/api",
-        HttpMethod::Post,
-        "Makes a call to the platform's API in your name",
-    ),
+    ("/api", HttpMethod::Post, "Makes a call to the platform's API in your name"),
     ("/print", HttpMethod::Post, "Prints to standard output"),
 ];
 
@@ -34,19 +22,12 @@ pub(crate) fn document() -> OpenApi {
         paths = paths.path(path, PathItem::new(method, operation(summary)));
     }
     OpenApiBuilder::new()
-        .info(
-            InfoBuilder::new()
-                .title("everything-rust")
-                .version(env!("CARGO_PKG_VERSION")),
-        )
+        .info(InfoBuilder::new().title("everything-rust").version(env!("CARGO_PKG_VERSION")))
         .paths(paths)
         .build()
 }
 
 fn operation(summary: &str) -> Operation {
     let ok = ResponseBuilder::new().description("Done").build();
-    OperationBuilder::new()
-        .summary(Some(summary))
-        .response("200", ok)
-        .build()
+    OperationBuilder::new().summary(Some(summary)).response("200", ok).build()
 }

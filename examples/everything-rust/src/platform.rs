@@ -13,9 +13,7 @@ use temps_plugin_sdk::schema::calls::Call;
 use crate::AppState;
 
 pub(crate) fn routes() -> Router<AppState> {
-    Router::new()
-        .route("/call", post(call))
-        .route("/api", post(api))
+    Router::new().route("/call", post(call)).route("/api", post(api))
 }
 
 #[derive(Deserialize)]
@@ -75,10 +73,7 @@ async fn call_api(
     request: ApiRequest,
 ) -> Result<Value, PluginSdkError> {
     let Caller::SignedIn(caller) = caller else {
-        return Err(PluginSdkError::new(
-            ErrorKind::NoActor,
-            "nobody is signed in",
-        ));
+        return Err(PluginSdkError::new(ErrorKind::NoActor, "nobody is signed in"));
     };
     let method: ApiMethod = parse("method", request.method.into())?;
     let mut call = ctx.api_for(&caller).request(method, request.path);
@@ -94,10 +89,7 @@ async fn call_api(
 
 fn parse<T: serde::de::DeserializeOwned>(what: &str, value: Value) -> Result<T, PluginSdkError> {
     serde_json::from_value(value).map_err(|error| {
-        PluginSdkError::new(
-            ErrorKind::InvalidRequest,
-            format!("{what} was refused: {error}"),
-        )
+        PluginSdkError::new(ErrorKind::InvalidRequest, format!("{what} was refused: {error}"))
     })
 }
 
@@ -119,9 +111,7 @@ fn show(outcome: Result<Value, PluginSdkError>) -> Value {
         ErrorKind::NoActor => "no_actor",
         _ => "invalid_request",
     };
-    let message = error
-        .remote()
-        .map_or_else(|| error.to_string(), |body| body.message.clone());
+    let message = error.remote().map_or_else(|| error.to_string(), |body| body.message.clone());
     let code = error.remote().map(|body| body.code.to_string());
     json!({ "err": { "kind": kind, "code": code, "message": message } })
 }

@@ -51,15 +51,10 @@ async fn status(Path(code): Path<String>) -> Response {
 
 async fn many_bytes(Path(n): Path<String>) -> Response {
     let Some(n) = n.parse::<u64>().ok().filter(|n| *n <= MOST_BYTES) else {
-        return bad_request(&format!(
-            "{n:?} is no number of bytes; allowed: 0 to {MOST_BYTES}"
-        ));
+        return bad_request(&format!("{n:?} is no number of bytes; allowed: 0 to {MOST_BYTES}"));
     };
     // One chunk of whole periods serves for the whole body: it is cut, never copied.
-    let chunk: Bytes = (0..PERIOD * 256)
-        .map(|i| (i % PERIOD) as u8)
-        .collect::<Vec<_>>()
-        .into();
+    let chunk: Bytes = (0..PERIOD * 256).map(|i| (i % PERIOD) as u8).collect::<Vec<_>>().into();
     let chunks = stream::unfold(n, move |left| {
         let take = left.min(chunk.len() as u64);
         let piece = chunk.slice(..take as usize);
@@ -67,10 +62,7 @@ async fn many_bytes(Path(n): Path<String>) -> Response {
     });
     let mut response = Response::new(Body::from_stream(chunks));
     let headers = response.headers_mut();
-    headers.insert(
-        header::CONTENT_TYPE,
-        HeaderValue::from_static("application/octet-stream"),
-    );
+    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/octet-stream"));
     headers.insert(header::CONTENT_LENGTH, HeaderValue::from(n));
     response
 }
@@ -99,11 +91,7 @@ async fn server_sent_events(Query(query): Query<SseQuery>) -> Response {
         let event = format!("id: {i}\ndata: {{\"n\":{i}}}\n\n");
         Some((Ok::<_, std::io::Error>(event), i + 1))
     });
-    (
-        [(header::CONTENT_TYPE, "text/event-stream")],
-        Body::from_stream(events),
-    )
-        .into_response()
+    ([(header::CONTENT_TYPE, "text/event-stream")], Body::from_stream(events)).into_response()
 }
 
 #[derive(Deserialize)]

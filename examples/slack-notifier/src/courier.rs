@@ -68,10 +68,7 @@ impl Courier {
         let (queue, notices) = mpsc::channel(pacing.queue);
         Self {
             deliveries: Arc::clone(&worker.deliveries),
-            running: Mutex::new(Some(Running {
-                queue,
-                worker: tokio::spawn(worker.run(notices)),
-            })),
+            running: Mutex::new(Some(Running { queue, worker: tokio::spawn(worker.run(notices)) })),
             stop: pacing.stop,
         }
     }
@@ -89,17 +86,12 @@ impl Courier {
             Some(Err(TrySendError::Closed(()))) | None => "deliveries have ended",
         };
         tracing::warn!(event_id = notice.event_id, reason, "dropped a notification");
-        self.deliveries
-            .settle(&notice.event_id, Status::Dropped, Some(reason.to_owned()));
+        self.deliveries.settle(&notice.event_id, Status::Dropped, Some(reason.to_owned()));
     }
 
     /// Gives what is queued a last chance, then records the rest as dropped.
     pub(crate) async fn stop(&self) {
-        let running = self
-            .running
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .take();
+        let running = self.running.lock().unwrap_or_else(PoisonError::into_inner).take();
         let Some(Running { queue, mut worker }) = running else {
             return;
         };
@@ -109,8 +101,7 @@ impl Courier {
             // Until it is gone it might still change the log.
             drop(worker.await);
         }
-        self.deliveries
-            .drop_unfinished("the plugin stopped before Slack had taken the message");
+        self.deliveries.drop_unfinished("the plugin stopped before Slack had taken the message");
         save(&self.deliveries).await;
     }
 }
@@ -147,8 +138,7 @@ impl Worker {
         };
         let id = notice.event_id.as_str();
         let project = self.project_name(notice).await;
-        self.deliveries
-            .update(id, |entry| entry.project.clone_from(&project));
+        self.deliveries.update(id, |entry| entry.project.clone_from(&project));
         let text = notice.text(&project);
         let attempt = || async {
             self.deliveries.update(id, |entry| entry.attempts += 1);
@@ -161,8 +151,7 @@ impl Worker {
             .adjust(SlackError::pause)
             .notify(|error, pause| {
                 tracing::warn!(event_id = id, %error, ?pause, "will notify Slack again");
-                self.deliveries
-                    .settle(id, Status::Retrying, Some(error.to_string()));
+                self.deliveries.settle(id, Status::Retrying, Some(error.to_string()));
             })
             .await;
         match posted {

@@ -75,11 +75,7 @@ impl DeliveryLog {
     /// Reads the log. What a former process left unfinished is dropped: nobody will post it.
     pub(crate) fn open(path: PathBuf) -> Result<Self, FileError> {
         let entries = file::load(&path)?.unwrap_or_default();
-        let log = Self {
-            path,
-            entries: Mutex::new(entries),
-            saving: Mutex::new(()),
-        };
+        let log = Self { path, entries: Mutex::new(entries), saving: Mutex::new(()) };
         log.drop_unfinished("the plugin ended before Slack had taken the message");
         Ok(log)
     }
@@ -93,10 +89,7 @@ impl DeliveryLog {
     /// deliver an event twice.
     pub(crate) fn add(&self, notice: &Notice) -> bool {
         let mut entries = self.entries();
-        if entries
-            .iter()
-            .any(|entry| entry.event_id == notice.event_id)
-        {
+        if entries.iter().any(|entry| entry.event_id == notice.event_id) {
             return false;
         }
         let now = Timestamp::now();

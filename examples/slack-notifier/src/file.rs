@@ -15,11 +15,7 @@ pub(crate) enum FileError {
     #[error(
         "{path} is damaged at line {line}, column {column}: mend it, or remove it to start afresh"
     )]
-    Damaged {
-        path: PathBuf,
-        line: usize,
-        column: usize,
-    },
+    Damaged { path: PathBuf, line: usize, column: usize },
     #[error("cannot write {path}: {source}")]
     Write { path: PathBuf, source: io::Error },
 }
@@ -30,19 +26,14 @@ pub(crate) fn load<T: DeserializeOwned>(path: &Path) -> Result<Option<T>, FileEr
         Ok(text) => text,
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
         Err(source) => {
-            return Err(FileError::Read {
-                path: path.to_owned(),
-                source,
-            });
+            return Err(FileError::Read { path: path.to_owned(), source });
         }
     };
-    serde_json::from_slice(&text)
-        .map(Some)
-        .map_err(|error| FileError::Damaged {
-            path: path.to_owned(),
-            line: error.line(),
-            column: error.column(),
-        })
+    serde_json::from_slice(&text).map(Some).map_err(|error| FileError::Damaged {
+        path: path.to_owned(),
+        line: error.line(),
+        column: error.column(),
+    })
 }
 
 /// Writes a value whole or not at all, readable for the plugin's own user only.
@@ -56,10 +47,7 @@ pub(crate) fn save<T: Serialize>(path: &Path, value: &T) -> Result<(), FileError
         file.persist(path)?;
         Ok(())
     };
-    write().map_err(|source| FileError::Write {
-        path: path.to_owned(),
-        source,
-    })
+    write().map_err(|source| FileError::Write { path: path.to_owned(), source })
 }
 
 #[cfg(test)]

@@ -37,9 +37,7 @@ impl SlackNotifier {
     /// What the plugin works with, opened at the first call. `router` comes first and cannot fail, so
     /// an error waits here for `on_start`, which can.
     fn notifier(&self, ctx: &PluginContext) -> Result<&Notifier, &OpenError> {
-        self.opened
-            .get_or_init(|| Notifier::open(ctx, &self.pacing))
-            .as_ref()
+        self.opened.get_or_init(|| Notifier::open(ctx, &self.pacing)).as_ref()
     }
 }
 

@@ -16,13 +16,8 @@ pub(crate) struct Notice {
 /// How a deployment ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Outcome {
-    Succeeded {
-        url: Option<String>,
-        commit: Option<String>,
-    },
-    Failed {
-        reason: Option<String>,
-    },
+    Succeeded { url: Option<String>, commit: Option<String> },
+    Failed { reason: Option<String> },
 }
 
 /// Most characters of a text from outside that go into a message.
@@ -36,17 +31,12 @@ impl Notice {
             EventPayload::DeploymentSucceeded(data) => (
                 data.project_id,
                 data.environment_name,
-                Outcome::Succeeded {
-                    url: data.url,
-                    commit: data.commit_sha,
-                },
+                Outcome::Succeeded { url: data.url, commit: data.commit_sha },
             ),
             EventPayload::DeploymentFailed(data) => (
                 data.project_id,
                 data.environment_name,
-                Outcome::Failed {
-                    reason: data.error_message,
-                },
+                Outcome::Failed { reason: data.error_message },
             ),
             _ => return Ok(None),
         };
@@ -94,9 +84,7 @@ impl Notice {
 
 /// The three characters that are Slack's own; with them a project's name could mention a channel.
 fn escape(text: &str) -> String {
-    text.replace('&', "&amp;")
-        .replace('<', "&lt;")
-        .replace('>', "&gt;")
+    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;")
 }
 
 #[cfg(test)]
@@ -116,9 +104,7 @@ mod tests {
         let mut data = json!({
             "deployment_id": 1, "project_id": 7, "environment_id": 3, "environment_name": "production",
         });
-        data.as_object_mut()
-            .unwrap()
-            .extend(more.as_object().unwrap().clone());
+        data.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
         let notice = Notice::of(&event(event_type, data)).unwrap().unwrap();
         notice.text("shop")
     }
@@ -138,20 +124,14 @@ mod tests {
             ":white_check_mark: *shop* was deployed to *production*"
         );
         assert_eq!(
-            text(
-                "deployment.failed",
-                json!({ "error_message": "no <!channel>\ntwo" })
-            ),
+            text("deployment.failed", json!({ "error_message": "no <!channel>\ntwo" })),
             ":x: deploying *shop* to *production* failed\n> no &lt;!channel&gt;\n> two"
         );
     }
 
     #[test]
     fn other_events_are_nothing_and_half_a_deployment_is_an_error() {
-        assert_eq!(
-            Notice::of(&event("deployment.paused", json!({}))).unwrap(),
-            None
-        );
+        assert_eq!(Notice::of(&event("deployment.paused", json!({}))).unwrap(), None);
         let half = json!({ "project_id": 7 });
         assert!(Notice::of(&event("deployment.succeeded", half)).is_err());
     }

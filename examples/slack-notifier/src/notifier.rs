@@ -39,10 +39,6 @@ impl Notifier {
             temps: ctx.temps().with_timeout(pacing.lookup_timeout),
             backoff: pacing.backoff,
         };
-        Ok(Self {
-            settings,
-            deliveries,
-            courier: Arc::new(Courier::start(worker, pacing)),
-        })
+        Ok(Self { settings, deliveries, courier: Arc::new(Courier::start(worker, pacing)) })
     }
 }

@@ -6,10 +6,7 @@ use crate::routes;
 
 #[derive(OpenApi)]
 #[openapi(
-    info(
-        title = "Slack Notifier",
-        description = "Tells a Slack channel about deployments"
-    ),
+    info(title = "Slack Notifier", description = "Tells a Slack channel about deployments"),
     paths(routes::get_settings, routes::change_settings, routes::list_deliveries,)
 )]
 struct Document;

@@ -66,9 +66,8 @@ pub(crate) async fn change_settings(
     let Json(change) = change?;
     let store = Arc::clone(&notifier.settings);
     // A task of its own also finishes the change when the caller does not wait for it.
-    let changed = tokio::task::spawn_blocking(move || store.change(change))
-        .await
-        .map_err(|error| {
+    let changed =
+        tokio::task::spawn_blocking(move || store.change(change)).await.map_err(|error| {
             tracing::error!(%error, "a request failed");
             Problem::new(StatusCode::INTERNAL_SERVER_ERROR, "the change broke off")
         })??;
@@ -96,9 +95,7 @@ pub(crate) async fn list_deliveries(
     _caller: VerifiedCaller,
     State(notifier): State<Notifier>,
 ) -> Json<Deliveries> {
-    Json(Deliveries {
-        deliveries: notifier.deliveries.list(),
-    })
+    Json(Deliveries { deliveries: notifier.deliveries.list() })
 }
 
 impl From<FileError> for Problem {

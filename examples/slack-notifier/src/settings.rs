@@ -21,11 +21,7 @@ pub(crate) struct Settings {
 
 impl Default for Settings {
     fn default() -> Self {
-        Self {
-            webhook_url: None,
-            enabled: true,
-            notify_failures: true,
-        }
+        Self { webhook_url: None, enabled: true, notify_failures: true }
     }
 }
 
@@ -100,18 +96,12 @@ impl SettingsStore {
     /// Reads the settings, or takes the defaults when there is no file yet.
     pub(crate) fn open(path: PathBuf) -> Result<Self, FileError> {
         let current = file::load(&path)?.unwrap_or_default();
-        Ok(Self {
-            path,
-            current: RwLock::new(current),
-        })
+        Ok(Self { path, current: RwLock::new(current) })
     }
 
     /// The settings at this moment.
     pub(crate) fn get(&self) -> Settings {
-        self.current
-            .read()
-            .unwrap_or_else(PoisonError::into_inner)
-            .clone()
+        self.current.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// Changes the settings in the file, then here. Blocks, and makes readers wait: changes are rare

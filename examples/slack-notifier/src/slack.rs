@@ -40,11 +40,7 @@ pub(crate) enum SlackError {
     #[error("cannot reach the webhook's host: {0}")]
     Unreachable(String),
     #[error("the webhook answered {status}{}", explained(.reason.as_deref()))]
-    Refused {
-        status: StatusCode,
-        reason: Option<String>,
-        retry_after: Option<Duration>,
-    },
+    Refused { status: StatusCode, reason: Option<String>, retry_after: Option<Duration> },
 }
 
 fn explained(reason: Option<&str>) -> String {
@@ -74,9 +70,7 @@ impl SlackError {
             Self::Refused { retry_after, .. } => retry_after.unwrap_or_default(),
             _ => Duration::ZERO,
         };
-        planned
-            .filter(|_| asked <= LONGEST_RETRY_AFTER)
-            .map(|planned| planned.max(asked))
+        planned.filter(|_| asked <= LONGEST_RETRY_AFTER).map(|planned| planned.max(asked))
     }
 }
 
@@ -89,9 +83,8 @@ impl Slack {
             .enable_http1()
             .build();
         // Messages are rare: a connection kept for the next one would be dead by then.
-        let client = Client::builder(TokioExecutor::new())
-            .pool_max_idle_per_host(0)
-            .build(connector);
+        let client =
+            Client::builder(TokioExecutor::new()).pool_max_idle_per_host(0).build(connector);
         Ok(Self { client, timeout })
     }
 
@@ -105,10 +98,7 @@ impl Slack {
     async fn attempt(&self, webhook: &Webhook, text: &str) -> Result<(), SlackError> {
         let request = Request::post(webhook.expose().clone())
             .header(CONTENT_TYPE, "application/json")
-            .header(
-                USER_AGENT,
-                concat!("temps-slack-notifier/", env!("CARGO_PKG_VERSION")),
-            )
+            .header(USER_AGENT, concat!("temps-slack-notifier/", env!("CARGO_PKG_VERSION")))
             .body(Full::from(json!({ "text": text }).to_string()))?;
         let answer = self
             .client
@@ -125,11 +115,7 @@ impl Slack {
             Ok(body) => reason(&body.to_bytes()),
             Err(_) => None,
         };
-        Err(SlackError::Refused {
-            status,
-            reason,
-            retry_after,
-        })
+        Err(SlackError::Refused { status, reason, retry_after })
     }
 }
 
@@ -189,10 +175,7 @@ mod tests {
         let planned = Some(Duration::from_secs(5));
         assert_eq!(refused(500, None).pause(planned), planned);
         assert_eq!(refused(429, Some(3)).pause(planned), planned);
-        assert_eq!(
-            refused(429, Some(30)).pause(planned),
-            Some(Duration::from_secs(30))
-        );
+        assert_eq!(refused(429, Some(30)).pause(planned), Some(Duration::from_secs(30)));
         assert_eq!(refused(429, Some(3600)).pause(planned), None);
         assert_eq!(refused(429, Some(1)).pause(None), None);
     }

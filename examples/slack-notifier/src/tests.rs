@@ -30,10 +30,7 @@ fn brisk() -> Pacing {
 
 /// The plugin on a platform that has project 7, "shop".
 fn plugin(pacing: Pacing) -> TestPluginBuilder {
-    let notifier = SlackNotifier {
-        pacing,
-        ..SlackNotifier::default()
-    };
+    let notifier = SlackNotifier { pacing, ..SlackNotifier::default() };
     let platform = TestPlatform::new().with_project(testing::project(7, "shop"));
     TestPlugin::builder(notifier).platform(platform)
 }
@@ -51,13 +48,8 @@ fn user(role: Role) -> TestUser {
 
 /// Changes settings that must be fine, and answers with what they are then.
 async fn configure(plugin: &TestPlugin, change: Value) -> Value {
-    let answer = plugin
-        .patch("/settings")
-        .signed_in(&user(Role::Admin))
-        .json(&change)
-        .send()
-        .await
-        .unwrap();
+    let answer =
+        plugin.patch("/settings").signed_in(&user(Role::Admin)).json(&change).send().await.unwrap();
     assert_eq!(answer.status(), 200, "{}", answer.text());
     answer.json().unwrap()
 }
@@ -77,12 +69,7 @@ async fn succeed(plugin: &TestPlugin) {
 }
 
 async fn deliveries(plugin: &TestPlugin) -> Vec<Value> {
-    let answer = plugin
-        .get("/deliveries")
-        .signed_in(&user(Role::Reader))
-        .send()
-        .await
-        .unwrap();
+    let answer = plugin.get("/deliveries").signed_in(&user(Role::Reader)).send().await.unwrap();
     let mut body: Value = answer.json().unwrap();
     serde_json::from_value(body["deliveries"].take()).unwrap()
 }

@@ -30,10 +30,7 @@ impl Webhook {
     /// The URL as people may see it.
     pub(crate) fn masked(&self) -> String {
         let scheme = self.0.scheme_str().unwrap_or_default();
-        let authority = self
-            .0
-            .authority()
-            .map_or("", |authority| authority.as_str());
+        let authority = self.0.authority().map_or("", |authority| authority.as_str());
         format!("{scheme}://{authority}/…")
     }
 }
@@ -44,9 +41,7 @@ impl TryFrom<String> for Webhook {
     fn try_from(text: String) -> Result<Self, WebhookError> {
         // `Uri` lets other characters pass, and with them the masked form that we show.
         let text = Some(text.trim()).filter(|text| text.is_ascii());
-        let uri: Uri = text
-            .and_then(|text| text.parse().ok())
-            .ok_or(WebhookError::NoUrl)?;
+        let uri: Uri = text.and_then(|text| text.parse().ok()).ok_or(WebhookError::NoUrl)?;
         if !matches!(uri.scheme_str(), Some("https" | "http")) {
             return Err(WebhookError::Scheme);
         }
@@ -83,10 +78,7 @@ mod tests {
 
     #[test]
     fn a_webhook_is_a_plain_web_address() {
-        for text in [
-            "https://hooks.slack.com/services/T0/B0/x",
-            "http://127.0.0.1:9/hook",
-        ] {
+        for text in ["https://hooks.slack.com/services/T0/B0/x", "http://127.0.0.1:9/hook"] {
             assert_eq!(String::from(webhook(text).unwrap()), text);
         }
         for (text, error) in [

@@ -158,10 +158,8 @@ fn linger() -> ! {
 }
 
 fn spawn_lingerer() -> Result<(), BoxError> {
-    let child = Command::new(std::env::current_exe()?)
-        .arg("--linger")
-        .stdin(Stdio::null())
-        .spawn()?;
+    let child =
+        Command::new(std::env::current_exe()?).arg("--linger").stdin(Stdio::null()).spawn()?;
     eprintln!("lingerer {}", child.id());
     Ok(())
 }

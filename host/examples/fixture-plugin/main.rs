@@ -96,10 +96,7 @@ fn read_launch_line(arguments: &Arguments) -> Result<String, BoxError> {
     if arguments.fault == Fault::NeedsDatabase {
         eprintln!("the database is {}", launch["database_url"]);
     }
-    Ok(launch["auth_secret"]
-        .as_str()
-        .unwrap_or_default()
-        .to_owned())
+    Ok(launch["auth_secret"].as_str().unwrap_or_default().to_owned())
 }
 
 async fn run(arguments: Arguments, secret: String) -> Result<(), BoxError> {
@@ -107,10 +104,7 @@ async fn run(arguments: Arguments, secret: String) -> Result<(), BoxError> {
     let mut term = signal(SignalKind::terminate())?;
     fault.before_ready().await?;
     if fault != Fault::NotListening {
-        server::listen(
-            &arguments.socket_path,
-            server::State::new(&arguments, &secret),
-        )?;
+        server::listen(&arguments.socket_path, server::State::new(&arguments, &secret))?;
     }
     let mut ready = json!({"type": "ready", "ready": fault != Fault::ReadyFalse, "has_ui": false});
     if arguments.auth_secret.is_none() {

@@ -177,14 +177,7 @@ impl Channel {
             pings: pings.clone(),
         };
         let tasks = serve::spawn(raw, serving, frames, report);
-        Self {
-            dialect,
-            queue,
-            end,
-            counters,
-            pings,
-            tasks,
-        }
+        Self { dialect, queue, end, counters, pings, tasks }
     }
 
     /// Sends an event and waits until it is written (EV-20, EV-29). Whether the plugin wants it is for
@@ -209,8 +202,7 @@ impl Channel {
         let begin = Instant::now();
         let (payload, pong) = self.pings.expect();
         let exchange = async {
-            self.write(Message::Ping(payload.to_be_bytes().to_vec().into()))
-                .await?;
+            self.write(Message::Ping(payload.to_be_bytes().to_vec().into())).await?;
             match pong.await {
                 Ok(()) => Ok(begin.elapsed()),
                 Err(_) => Err(ChannelError::Ended(self.closed().await)),
@@ -228,11 +220,9 @@ impl Channel {
             let _ = self.write(Message::Close(None)).await;
             self.closed().await
         };
-        tokio::time::timeout(timeout, closing)
-            .await
-            .unwrap_or_else(|_| ChannelEnd::Lost {
-                reason: format!("no answer to the close frame within {timeout:?}"),
-            })
+        tokio::time::timeout(timeout, closing).await.unwrap_or_else(|_| ChannelEnd::Lost {
+            reason: format!("no answer to the close frame within {timeout:?}"),
+        })
     }
 
     /// Waits for the end of the channel.
@@ -270,10 +260,7 @@ impl Channel {
     /// Hands a frame to the writing task and waits until it is written.
     async fn write(&self, message: Message) -> Result<(), ChannelError> {
         let (written, done) = oneshot::channel();
-        let outgoing = Outgoing {
-            message,
-            written: Some(written),
-        };
+        let outgoing = Outgoing { message, written: Some(written) };
         if self.queue.send(outgoing).await.is_ok() && done.await.is_ok() {
             return Ok(());
         }

@@ -121,9 +121,7 @@ impl RawChannel {
         };
         let (stream, response) = tokio::time::timeout(dial.timeout, handshake)
             .await
-            .unwrap_or(Err(ChannelError::Timeout {
-                after: dial.timeout,
-            }))?;
+            .unwrap_or(Err(ChannelError::Timeout { after: dial.timeout }))?;
         record_response(&tap, response.status().as_u16(), response.headers());
         Ok(Self { stream, tap })
     }
@@ -157,9 +155,8 @@ impl RawChannel {
         dialect: Dialect,
         message: HostMessage,
     ) -> Result<(), ChannelError> {
-        let text = message
-            .encode(dialect)
-            .map_err(|error| ChannelError::Broken(error.to_string()))?;
+        let text =
+            message.encode(dialect).map_err(|error| ChannelError::Broken(error.to_string()))?;
         self.send_text(text).await
     }
 
@@ -195,10 +192,7 @@ impl RawChannel {
     /// # Errors
     /// As [`RawChannel::send_text`].
     pub async fn send_close(&mut self, code: u16, reason: &str) -> Result<(), ChannelError> {
-        let frame = CloseFrame {
-            code: code.into(),
-            reason: reason.into(),
-        };
+        let frame = CloseFrame { code: code.into(), reason: reason.into() };
         self.send(Message::Close(Some(frame))).await
     }
 
@@ -212,9 +206,7 @@ impl RawChannel {
             socket.write_all(bytes).await?;
             socket.flush().await
         };
-        written
-            .await
-            .map_err(|e| ChannelError::Broken(e.to_string()))
+        written.await.map_err(|e| ChannelError::Broken(e.to_string()))
     }
 
     /// The next thing that comes, `None` when the connection has ended after a close frame. Cancel
@@ -277,10 +269,7 @@ fn request(http: &PluginHttp, dial: &Dial) -> Result<http::Request<()>, ChannelE
         .map_err(|error| ChannelError::Request(error.to_string()))?;
     let signature = http.signature_for(&dial.target, &dial.signature);
     let signature = signature.iter().map(|text| (header::AUTH_SIGNATURE, text));
-    let others = dial
-        .headers
-        .iter()
-        .map(|(name, value)| (name.as_str(), value));
+    let others = dial.headers.iter().map(|(name, value)| (name.as_str(), value));
     for (name, value) in signature.chain(others) {
         add_header(request.headers_mut(), name, value.as_bytes())
             .map_err(|error| ChannelError::Request(error.to_string()))?;

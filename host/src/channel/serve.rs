@@ -205,19 +205,12 @@ fn lost(error: &Error, host_closes: bool) -> ChannelEnd {
 async fn reply(serving: Arc<Serving>, request: Request, permit: OwnedSemaphorePermit) {
     let (id, method) = (request.id, request.method.clone());
     let outcome = answer(&*serving.platform, serving.origin.clone(), request).await;
-    let reply = HostMessage::Reply(Reply {
-        id,
-        method: Some(method),
-        outcome,
-    });
+    let reply = HostMessage::Reply(Reply { id, method: Some(method), outcome });
     let Ok(text) = reply.encode(serving.origin.dialect) else {
         return;
     };
     let (written, done) = oneshot::channel();
-    let outgoing = Outgoing {
-        message: Message::text(text),
-        written: Some(written),
-    };
+    let outgoing = Outgoing { message: Message::text(text), written: Some(written) };
     if serving.queue.send(outgoing).await.is_ok() && done.await.is_ok() {
         count(&serving.counters.replies);
     }

@@ -22,9 +22,7 @@ pub(super) fn empty() -> Body {
 }
 
 pub(super) fn full(bytes: Bytes) -> Body {
-    Full::new(bytes)
-        .map_err(|never| match never {})
-        .boxed_unsync()
+    Full::new(bytes).map_err(|never| match never {}).boxed_unsync()
 }
 
 /// How many pieces a streamed body holds until the plugin reads: few, so that a plugin that does not
@@ -82,12 +80,7 @@ pub(super) struct Report {
 
 impl<B: http_body::Body> Tapped<B> {
     pub(super) fn new(body: B, report: Report) -> Self {
-        Self {
-            body,
-            size: 0,
-            done: false,
-            report,
-        }
+        Self { body, size: 0, done: false, report }
     }
 
     fn report(&mut self, complete: bool) {
@@ -95,12 +88,10 @@ impl<B: http_body::Body> Tapped<B> {
             return;
         }
         let exchange = self.report.exchange;
-        self.report
-            .tap
-            .record(self.report.direction, self.size, |_| WireKind::HttpBody {
-                exchange,
-                complete,
-            });
+        self.report.tap.record(self.report.direction, self.size, |_| WireKind::HttpBody {
+            exchange,
+            complete,
+        });
     }
 }
 

@@ -181,10 +181,7 @@ impl PluginHttp {
 
     fn record_request(&self, exchange: u64, request: &http::Request<Body>) {
         self.shared.tap.record(Direction::ToPlugin, 0, |tap| {
-            let target = request
-                .uri()
-                .path_and_query()
-                .map(http::uri::PathAndQuery::as_str);
+            let target = request.uri().path_and_query().map(http::uri::PathAndQuery::as_str);
             WireKind::HttpRequest {
                 exchange,
                 method: request.method().to_string(),
@@ -199,14 +196,7 @@ impl PluginHttp {
         B: http_body::Body<Data = bytes::Bytes> + Send + Unpin + 'static,
         B::Error: Into<BoxError>,
     {
-        boxed(Tapped::new(
-            body,
-            Report {
-                tap: self.shared.tap.clone(),
-                exchange,
-                direction,
-            },
-        ))
+        boxed(Tapped::new(body, Report { tap: self.shared.tap.clone(), exchange, direction }))
     }
 }
 

@@ -20,10 +20,7 @@ pub(super) struct Connector {
 
 impl Connector {
     pub(super) fn new(path: &Path) -> Self {
-        Self {
-            path: path.into(),
-            opened: Arc::default(),
-        }
+        Self { path: path.into(), opened: Arc::default() }
     }
 
     pub(super) fn path(&self) -> &Path {

@@ -70,10 +70,10 @@ mod tests {
             .permissions(["projects:read", "deployments:read"])
             .actor_token(Secret::new("the-token"));
         let headers = identity.headers();
-        assert!(headers.contains(&(
-            "x-temps-user-permissions",
-            "projects:read,deployments:read".into()
-        )));
+        assert!(
+            headers
+                .contains(&("x-temps-user-permissions", "projects:read,deployments:read".into()))
+        );
         assert!(headers.contains(&("x-temps-actor-token", "the-token".into())));
         assert!(!format!("{identity:?}").contains("the-token"));
     }

@@ -177,10 +177,7 @@ pub struct Response {
 
 impl Response {
     pub(super) fn new(inner: http::Response<Body>) -> Self {
-        Self {
-            inner,
-            trailers: None,
-        }
+        Self { inner, trailers: None }
     }
 
     /// The status.
@@ -280,9 +277,7 @@ impl Response {
     /// When the connection was not upgraded.
     pub async fn upgrade(self) -> Result<Upgraded, HttpError> {
         let upgraded = hyper::upgrade::on(self.inner).await;
-        upgraded
-            .map(TokioIo::new)
-            .map_err(|error| HttpError::Exchange(error.into()))
+        upgraded.map(TokioIo::new).map_err(|error| HttpError::Exchange(error.into()))
     }
 
     /// The response as hyper's types have it.

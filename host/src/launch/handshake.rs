@@ -87,9 +87,7 @@ impl Starting {
         timeout: Duration,
         wanted: impl Fn(&str) -> bool,
     ) -> Option<String> {
-        tokio::time::timeout(timeout, self.stderr.find(wanted))
-            .await
-            .ok()?
+        tokio::time::timeout(timeout, self.stderr.find(wanted)).await.ok()?
     }
 
     /// Sends a signal to the plugin.
@@ -181,10 +179,9 @@ impl Starting {
         stdin.write_all(bytes).await?;
         stdin.flush().await?;
         if !bytes.is_empty() {
-            self.tap
-                .record(Direction::ToPlugin, bytes.len(), |tap| WireKind::Stdin {
-                    text: tap.text(&String::from_utf8_lossy(bytes)),
-                });
+            self.tap.record(Direction::ToPlugin, bytes.len(), |tap| WireKind::Stdin {
+                text: tap.text(&String::from_utf8_lossy(bytes)),
+            });
         }
         Ok(())
     }
@@ -192,8 +189,7 @@ impl Starting {
     /// Closes standard input.
     pub fn close_stdin(&mut self) {
         if self.stdin.take().is_some() {
-            self.tap
-                .record(Direction::ToPlugin, 0, |_| WireKind::StdinClosed);
+            self.tap.record(Direction::ToPlugin, 0, |_| WireKind::StdinClosed);
         }
     }
 
@@ -221,9 +217,7 @@ impl Starting {
             (Err(kind), _) => return Err(self.fail(Step::Ready, kind).await),
             (Ok(_), None) => {
                 let reason = "comes without a first line before it".to_owned();
-                return Err(self
-                    .fail(Step::Ready, StartErrorKind::NotReady { reason })
-                    .await);
+                return Err(self.fail(Step::Ready, StartErrorKind::NotReady { reason }).await);
             }
         };
         let handshake = Handshake {
@@ -305,9 +299,7 @@ impl Starting {
     }
 
     fn timeout(&self) -> StartErrorKind {
-        StartErrorKind::Timeout {
-            after: self.launcher.step_timeout,
-        }
+        StartErrorKind::Timeout { after: self.launcher.step_timeout }
     }
 
     async fn read_line(&mut self) -> Result<String, StartErrorKind> {
@@ -323,9 +315,7 @@ impl Starting {
             }
             // The process is gone; what it wrote may still be in the pipe.
             let rest = stdout.next(limits::HANDSHAKE_LINE_BYTES);
-            tokio::time::timeout(REST_OF_STREAM, rest)
-                .await
-                .unwrap_or(Ok(None))
+            tokio::time::timeout(REST_OF_STREAM, rest).await.unwrap_or(Ok(None))
         };
         let outcome = tokio::time::timeout_at(self.deadline, line).await;
         let redactor = &self.tap.redactor;
@@ -334,11 +324,7 @@ impl Starting {
             Ok(Ok(Some(line))) => {
                 stdio::record_line(&self.tap, Stream::Stdout, &line.bytes, line.bytes.len());
                 if !line.ended {
-                    return Err(lines::bad_line(
-                        "does not end in `\\n`",
-                        &line.bytes,
-                        redactor,
-                    ));
+                    return Err(lines::bad_line("does not end in `\\n`", &line.bytes, redactor));
                 }
                 String::from_utf8(line.bytes)
                     .map_err(|e| lines::bad_line("is not UTF-8", e.as_bytes(), redactor))

@@ -42,9 +42,7 @@ pub(super) fn read_ready(
 ) -> Result<Ready, StartErrorKind> {
     let mut value = read_object(line, redactor)?;
     if let Some(object) = value.as_object_mut()
-        && object
-            .get("openapi")
-            .is_some_and(|openapi| !openapi.is_object())
+        && object.get("openapi").is_some_and(|openapi| !openapi.is_object())
     {
         object.remove("openapi");
     }
@@ -56,9 +54,7 @@ pub(super) fn read_ready(
         (Dialect::Two, true, None) => "lacks `\"protocol_version\": 2`",
         (Dialect::Two, true, Some(_)) | (Dialect::One, true, _) => return Ok(ready),
     };
-    Err(StartErrorKind::NotReady {
-        reason: reason.to_owned(),
-    })
+    Err(StartErrorKind::NotReady { reason: reason.to_owned() })
 }
 
 fn read_object(line: &[u8], redactor: &Redactor) -> Result<Value, StartErrorKind> {
@@ -85,16 +81,9 @@ fn read_line(
     match parsed.validate() {
         Ok(()) => Ok(parsed),
         Err(violations) if matches!(parsed, PluginLine::Ready(_)) => {
-            Err(StartErrorKind::NotReady {
-                reason: format!("is not valid: {violations}"),
-            })
+            Err(StartErrorKind::NotReady { reason: format!("is not valid: {violations}") })
         }
-        Err(violations)
-            if violations
-                .as_slice()
-                .iter()
-                .any(|v| v.field == "protocol_version") =>
-        {
+        Err(violations) if violations.as_slice().iter().any(|v| v.field == "protocol_version") => {
             let reason = format!("is not valid: {violations}");
             Err(bad_line(&reason, line, redactor))
         }
@@ -191,15 +180,9 @@ mod tests {
         let error = ready(Dialect::Two, plain).unwrap_err().to_string();
         assert!(error.contains("protocol_version"), "{error}");
         let three = r#"{"type":"ready","ready":true,"has_ui":false,"protocol_version":3}"#;
-        assert!(matches!(
-            ready(Dialect::Two, three),
-            Err(StartErrorKind::NotReady { .. })
-        ));
+        assert!(matches!(ready(Dialect::Two, three), Err(StartErrorKind::NotReady { .. })));
         let gave_up = r#"{"type":"ready","ready":false,"has_ui":false}"#;
-        assert!(matches!(
-            ready(Dialect::One, gave_up),
-            Err(StartErrorKind::NotReady { .. })
-        ));
+        assert!(matches!(ready(Dialect::One, gave_up), Err(StartErrorKind::NotReady { .. })));
     }
 
     #[test]
@@ -210,35 +193,21 @@ mod tests {
             panic!("accepted");
         };
         let error = error.to_string();
-        assert!(
-            error.contains("[redacted]xxx") && error.len() < 400,
-            "{error}"
-        );
+        assert!(error.contains("[redacted]xxx") && error.len() < 400, "{error}");
     }
 
     #[test]
     fn the_launch_line_gives_what_is_asked_for_and_no_more() {
         let secret = Secret::new("0123456789abcdefghijklmnopqrstuvwxyz");
         let database = Secret::new("postgres://db");
-        let offer = Offer {
-            secret: &secret,
-            database_url: Some(&database),
-            host_data_dir: None,
-        };
+        let offer = Offer { secret: &secret, database_url: Some(&database), host_data_dir: None };
         let plain = PluginManifest::builder("a", "1.0.0").build();
         let line = String::from_utf8(offer.launch_line(&plain).unwrap()).unwrap();
         assert!(line.contains(r#""database_url":null"#), "{line}");
-        let greedy = PluginManifest::builder("a", "1.0.0")
-            .requires_db(true)
-            .build();
+        let greedy = PluginManifest::builder("a", "1.0.0").requires_db(true).build();
         let line = String::from_utf8(offer.launch_line(&greedy).unwrap()).unwrap();
-        assert!(
-            line.contains("postgres://db") && line.ends_with("}\n"),
-            "{line}"
-        );
-        let reader = PluginManifest::builder("a", "1.0.0")
-            .requires_host_data_access(true)
-            .build();
+        assert!(line.contains("postgres://db") && line.ends_with("}\n"), "{line}");
+        let reader = PluginManifest::builder("a", "1.0.0").requires_host_data_access(true).build();
         assert!(offer.covers(&reader).is_err() && offer.covers(&greedy).is_ok());
     }
 }

@@ -338,18 +338,10 @@ mod tests {
                 "--two",
             ]
         );
-        let two = launcher()
-            .flag_style(FlagStyle::Joined)
-            .arguments(Dialect::Two, &secret);
+        let two = launcher().flag_style(FlagStyle::Joined).arguments(Dialect::Two, &secret);
         assert_eq!(
             two,
-            [
-                "--one",
-                "--socket-path=/s",
-                "--data-dir=/d",
-                "--host-api-url=http://api",
-                "--two"
-            ]
+            ["--one", "--socket-path=/s", "--data-dir=/d", "--host-api-url=http://api", "--two"]
         );
     }
 
@@ -359,9 +351,6 @@ mod tests {
             .secret(Secret::new("launch-secret"))
             .launch_line(LaunchLine::Raw(b"launch-secret".to_vec()));
         let shown = format!("{launcher:?}");
-        assert!(
-            !shown.contains("launch-secret") && !shown.contains("postgres"),
-            "{shown}"
-        );
+        assert!(!shown.contains("launch-secret") && !shown.contains("postgres"), "{shown}");
     }
 }

@@ -33,20 +33,13 @@ fn deployments(state: &State, project: i32, environment: Option<i32>) -> Vec<Dep
     let wanted = |d: &&Deployment| {
         d.project_id == project && environment.is_none_or(|id| d.environment_id == id)
     };
-    state
-        .deployments
-        .values()
-        .rev()
-        .filter(wanted)
-        .cloned()
-        .collect()
+    state.deployments.values().rev().filter(wanted).cloned().collect()
 }
 
 impl Platform for MemoryPlatform {
     fn get_project(&self, origin: CallOrigin, params: GetProject) -> CallFuture<'_, Project> {
         Box::pin(async move {
-            self.admit(&origin, &params, Some(HostPermission::ProjectsRead))
-                .await?;
+            self.admit(&origin, &params, Some(HostPermission::ProjectsRead)).await?;
             let found = self.lock().projects.get(&params.project_id).cloned();
             found.ok_or_else(|| missing("project", params.project_id))
         })
@@ -58,15 +51,9 @@ impl Platform for MemoryPlatform {
         params: ListProjects,
     ) -> CallFuture<'_, Vec<Project>> {
         Box::pin(async move {
-            self.admit(&origin, &params, Some(HostPermission::ProjectsRead))
-                .await?;
+            self.admit(&origin, &params, Some(HostPermission::ProjectsRead)).await?;
             let state = self.lock();
-            Ok(state
-                .projects
-                .values()
-                .take(limit(params.limit))
-                .cloned()
-                .collect())
+            Ok(state.projects.values().take(limit(params.limit)).cloned().collect())
         })
     }
 
@@ -76,13 +63,8 @@ impl Platform for MemoryPlatform {
         params: GetEnvironment,
     ) -> CallFuture<'_, Environment> {
         Box::pin(async move {
-            self.admit(&origin, &params, Some(HostPermission::EnvironmentsRead))
-                .await?;
-            let found = self
-                .lock()
-                .environments
-                .get(&params.environment_id)
-                .cloned();
+            self.admit(&origin, &params, Some(HostPermission::EnvironmentsRead)).await?;
+            let found = self.lock().environments.get(&params.environment_id).cloned();
             found.ok_or_else(|| missing("environment", params.environment_id))
         })
     }
@@ -93,17 +75,13 @@ impl Platform for MemoryPlatform {
         params: ListEnvironments,
     ) -> CallFuture<'_, Vec<Environment>> {
         Box::pin(async move {
-            self.admit(&origin, &params, Some(HostPermission::EnvironmentsRead))
-                .await?;
+            self.admit(&origin, &params, Some(HostPermission::EnvironmentsRead)).await?;
             let state = self.lock();
             if !state.projects.contains_key(&params.project_id) {
                 return Err(missing("project", params.project_id));
             }
             let environments = state.environments.values();
-            Ok(environments
-                .filter(|e| e.project_id == params.project_id)
-                .cloned()
-                .collect())
+            Ok(environments.filter(|e| e.project_id == params.project_id).cloned().collect())
         })
     }
 
@@ -113,8 +91,7 @@ impl Platform for MemoryPlatform {
         params: GetDeployment,
     ) -> CallFuture<'_, Deployment> {
         Box::pin(async move {
-            self.admit(&origin, &params, Some(HostPermission::DeploymentsRead))
-                .await?;
+            self.admit(&origin, &params, Some(HostPermission::DeploymentsRead)).await?;
             let found = self.lock().deployments.get(&params.deployment_id).cloned();
             found.ok_or_else(|| missing("deployment", params.deployment_id))
         })
@@ -126,8 +103,7 @@ impl Platform for MemoryPlatform {
         params: GetLastDeployment,
     ) -> CallFuture<'_, Deployment> {
         Box::pin(async move {
-            self.admit(&origin, &params, Some(HostPermission::DeploymentsRead))
-                .await?;
+            self.admit(&origin, &params, Some(HostPermission::DeploymentsRead)).await?;
             let state = self.lock();
             let newest = deployments(&state, params.project_id, params.environment_id);
             newest.into_iter().next().ok_or_else(|| {
@@ -143,8 +119,7 @@ impl Platform for MemoryPlatform {
         params: ListDeployments,
     ) -> CallFuture<'_, Vec<Deployment>> {
         Box::pin(async move {
-            self.admit(&origin, &params, Some(HostPermission::DeploymentsRead))
-                .await?;
+            self.admit(&origin, &params, Some(HostPermission::DeploymentsRead)).await?;
             let state = self.lock();
             if !state.projects.contains_key(&params.project_id) {
                 return Err(missing("project", params.project_id));
@@ -168,8 +143,7 @@ impl Platform for MemoryPlatform {
 
     fn generate_ai(&self, origin: CallOrigin, params: GenerateAi) -> CallFuture<'_, GeneratedText> {
         Box::pin(async move {
-            self.admit(&origin, &params, Some(HostPermission::AiGenerate))
-                .await?;
+            self.admit(&origin, &params, Some(HostPermission::AiGenerate)).await?;
             let text = match self.lock().ai.clone() {
                 AiAnswer::Echo => params.prompt,
                 AiAnswer::Text(text) => text,
@@ -182,8 +156,7 @@ impl Platform for MemoryPlatform {
 
     fn api_call(&self, origin: CallOrigin, params: ApiCall) -> CallFuture<'_, ApiReply> {
         Box::pin(async move {
-            self.admit(&origin, &params, Some(api_permission(&params)))
-                .await?;
+            self.admit(&origin, &params, Some(api_permission(&params))).await?;
             let state = self.lock();
             if !state.actors.contains(params.actor.expose()) {
                 let message = "the actor token is not one that was issued";

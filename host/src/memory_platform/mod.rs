@@ -140,23 +140,14 @@ impl MemoryPlatform {
     #[must_use]
     pub fn sample() -> Self {
         let platform = Self::empty();
-        sample::projects()
-            .into_iter()
-            .for_each(|p| platform.put_project(p));
-        sample::environments()
-            .into_iter()
-            .for_each(|e| platform.put_environment(e));
-        sample::deployments()
-            .into_iter()
-            .for_each(|d| platform.put_deployment(d));
+        sample::projects().into_iter().for_each(|p| platform.put_project(p));
+        sample::environments().into_iter().for_each(|e| platform.put_environment(e));
+        sample::deployments().into_iter().for_each(|d| platform.put_deployment(d));
         platform
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
-        self.shared
-            .state
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
+        self.shared.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn tell(&self) {
@@ -199,10 +190,7 @@ impl MemoryPlatform {
 
     /// Takes a permission back (MF-32).
     pub fn revoke(&self, permission: &HostPermission) {
-        self.lock()
-            .capabilities
-            .permissions
-            .retain(|granted| granted != permission);
+        self.lock().capabilities.permissions.retain(|granted| granted != permission);
     }
 
     /// What `generate_ai` answers.
@@ -215,9 +203,7 @@ impl MemoryPlatform {
     pub fn set_api(&self, method: ApiMethod, path: &str, reply: ApiReply) {
         let path = state::below_api(path).to_owned();
         let mut state = self.lock();
-        state
-            .api
-            .retain(|(m, p, _)| (*m, p.as_str()) != (method, path.as_str()));
+        state.api.retain(|(m, p, _)| (*m, p.as_str()) != (method, path.as_str()));
         state.api.push((method, path, reply));
     }
 
@@ -245,10 +231,7 @@ impl MemoryPlatform {
     /// recorded when they come.
     pub fn hold(&self, method: Method) -> Hold {
         *self.lock().held.entry(method).or_default() += 1;
-        Hold {
-            platform: self.clone(),
-            method,
-        }
+        Hold { platform: self.clone(), method }
     }
 
     /// The calls so far, in the order in which they came; the last 10,000 of them.

@@ -98,15 +98,8 @@ pub(super) fn deployments() -> Vec<Deployment> {
 /// An active account with every permission, and a model that is set up.
 pub(super) fn capabilities() -> HostCapabilities {
     HostCapabilities {
-        actor: Actor {
-            id: 900,
-            name: "plugin-account".to_owned(),
-            active: true,
-        },
-        permissions: HostPermission::KNOWN
-            .iter()
-            .map(|name| HostPermission::from(*name))
-            .collect(),
+        actor: Actor { id: 900, name: "plugin-account".to_owned(), active: true },
+        permissions: HostPermission::KNOWN.iter().map(|name| HostPermission::from(*name)).collect(),
         ai: AiStatus {
             configured: true,
             reason: None,

@@ -22,8 +22,7 @@ impl MemoryPlatform {
     ) -> Result<(), ErrorBody> {
         let method = P::METHOD;
         self.record(origin, method, shown(params));
-        self.until(|state| state.held.get(&method).is_none_or(|holds| *holds == 0))
-            .await;
+        self.until(|state| state.held.get(&method).is_none_or(|holds| *holds == 0)).await;
         let state = self.lock();
         if let Some(error) = state.refusals.get(&method) {
             return Err(error.clone());

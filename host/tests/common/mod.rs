@@ -59,10 +59,7 @@ pub struct Place {
 
 impl Place {
     pub fn new() -> Self {
-        Self {
-            dir: tempfile::tempdir().unwrap(),
-            wire: Arc::default(),
-        }
+        Self { dir: tempfile::tempdir().unwrap(), wire: Arc::default() }
     }
 
     pub fn path(&self, name: &str) -> PathBuf {
@@ -78,9 +75,7 @@ impl Place {
 
     /// Starts the fixture with a fault; `""` for none.
     pub fn fixture(&self, fault: &str) -> Launcher {
-        self.program(fixture())
-            .arg_after("--fault")
-            .arg_after(fault)
+        self.program(fixture()).arg_after("--fault").arg_after(fault)
     }
 
     pub async fn start(&self, fault: &str) -> RunningPlugin {
@@ -119,9 +114,7 @@ pub async fn gone(pid: u32) {
             tokio::time::sleep(POLL).await;
         }
     };
-    tokio::time::timeout(PATIENCE, gone)
-        .await
-        .unwrap_or_else(|_| panic!("{pid} is still there"));
+    tokio::time::timeout(PATIENCE, gone).await.unwrap_or_else(|_| panic!("{pid} is still there"));
 }
 
 /// Keeps what a tap is shown.

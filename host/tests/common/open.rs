@@ -27,13 +27,7 @@ impl Open {
         let place = Place::new();
         let plugin = place.fixture("").dialect(dialect).start().await.unwrap();
         let channel = plugin.dial_channel(platform).await.unwrap();
-        Self {
-            plugin,
-            channel,
-            platform: memory,
-            dialect,
-            _place: place,
-        }
+        Self { plugin, channel, platform: memory, dialect, _place: place }
     }
 
     /// Has the plugin send a text message.
@@ -58,33 +52,19 @@ impl Open {
 
     /// The next frame that the plugin got.
     pub async fn frame(&self) -> Value {
-        self.plugin
-            .http()
-            .get("/frame")
-            .send()
-            .await
-            .unwrap()
-            .json()
-            .await
-            .unwrap()
+        self.plugin.http().get("/frame").send().await.unwrap().json().await.unwrap()
     }
 
     /// Makes a call and returns `(id, Ok(result) | Err((code, message)))`.
     pub async fn ask(&self, id: u64, method: &str, params: Value) -> Result<Value, String> {
         self.call(id, method, params).await;
         let frame = self.frame().await;
-        assert_eq!(
-            (frame["type"].as_str(), frame["id"].as_u64()),
-            (Some("response"), Some(id))
-        );
+        assert_eq!((frame["type"].as_str(), frame["id"].as_u64()), (Some("response"), Some(id)));
         outcome(self.dialect, method, &frame)
     }
 
     pub async fn order(&self, path: &str) {
-        assert_eq!(
-            self.plugin.http().post(path).send().await.unwrap().status(),
-            202
-        );
+        assert_eq!(self.plugin.http().post(path).send().await.unwrap().status(), 202);
     }
 }
 

@@ -83,34 +83,13 @@ fn readers() -> Vec<(String, Read)> {
     let calls = [
         [params::<GetProject>(), result::<GetProject, Project>()],
         [params::<ListProjects>(), results::<ListProjects, Project>()],
-        [
-            params::<GetEnvironment>(),
-            result::<GetEnvironment, Environment>(),
-        ],
-        [
-            params::<ListEnvironments>(),
-            results::<ListEnvironments, Environment>(),
-        ],
-        [
-            params::<GetDeployment>(),
-            result::<GetDeployment, Deployment>(),
-        ],
-        [
-            params::<GetLastDeployment>(),
-            result::<GetLastDeployment, Deployment>(),
-        ],
-        [
-            params::<ListDeployments>(),
-            results::<ListDeployments, Deployment>(),
-        ],
-        [
-            params::<GetHostCapabilities>(),
-            result::<GetHostCapabilities, HostCapabilities>(),
-        ],
-        [
-            params::<GenerateAi>(),
-            result::<GenerateAi, GeneratedText>(),
-        ],
+        [params::<GetEnvironment>(), result::<GetEnvironment, Environment>()],
+        [params::<ListEnvironments>(), results::<ListEnvironments, Environment>()],
+        [params::<GetDeployment>(), result::<GetDeployment, Deployment>()],
+        [params::<GetLastDeployment>(), result::<GetLastDeployment, Deployment>()],
+        [params::<ListDeployments>(), results::<ListDeployments, Deployment>()],
+        [params::<GetHostCapabilities>(), result::<GetHostCapabilities, HostCapabilities>()],
+        [params::<GenerateAi>(), result::<GenerateAi, GeneratedText>()],
         [params::<ApiCall>(), result::<ApiCall, ApiReply>()],
     ];
     readers.extend(calls.into_iter().flatten());
@@ -170,9 +149,7 @@ fn result<P: CallParams<Output = T>, T: Wire + 'static>() -> (String, Read) {
 fn results<P: CallParams<Output = Vec<T>>, T: Wire + 'static>() -> (String, Read) {
     reader(format!("calls/{}.result", P::METHOD), |bytes| {
         let items: Vec<Value> = json(bytes)?;
-        let items = items
-            .iter()
-            .map(|item| read_wire::<T>(item.to_string().as_bytes()));
+        let items = items.iter().map(|item| read_wire::<T>(item.to_string().as_bytes()));
         written(items.collect::<Result<Vec<_>, _>>()?)
     })
 }

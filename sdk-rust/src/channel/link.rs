@@ -65,19 +65,10 @@ where
     let (sink, stream) = socket.split();
     let (outbox, requests) = mpsc::channel(OUTBOX);
     let pending = Pending::default();
-    let link = Link {
-        dialect,
-        pending: pending.clone(),
-        outbox,
-    };
+    let link = Link { dialect, pending: pending.clone(), outbox };
     let end = async move {
         let mut writer = tokio::spawn(write(sink, requests));
-        let mut reader = Reader {
-            stream,
-            dialect,
-            pending: pending.clone(),
-            events,
-        };
+        let mut reader = Reader { stream, dialect, pending: pending.clone(), events };
         let reason = tokio::select! {
             reason = reader.run() => reason,
             written = &mut writer => match written {
@@ -109,10 +100,7 @@ where
         match outgoing {
             Outgoing::Request(frame) => sink.send(Message::text(frame)).await?,
             Outgoing::Close => {
-                let frame = CloseFrame {
-                    code: CloseCode::Away,
-                    reason: "plugin stops".into(),
-                };
+                let frame = CloseFrame { code: CloseCode::Away, reason: "plugin stops".into() };
                 return sink.send(Message::Close(Some(frame))).await;
             }
         }
@@ -178,10 +166,7 @@ fn reply_id(text: &str) -> Option<u64> {
 }
 
 fn skip_binary(bytes: &Bytes) {
-    tracing::warn!(
-        bytes = bytes.len(),
-        "skipped a binary message: the channel speaks JSON text"
-    );
+    tracing::warn!(bytes = bytes.len(), "skipped a binary message: the channel speaks JSON text");
 }
 
 fn excerpt(text: &str) -> &str {

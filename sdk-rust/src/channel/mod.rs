@@ -44,13 +44,7 @@ pub(crate) struct ChannelHub {
 impl ChannelHub {
     pub(crate) fn new(dialect: Dialect, machine: Arc<Machine>, events: EventIntake) -> Self {
         let live = watch::Sender::new(None);
-        Self {
-            dialect,
-            machine,
-            events,
-            live,
-            task: Mutex::new(None),
-        }
+        Self { dialect, machine, events, live, task: Mutex::new(None) }
     }
 
     /// The live channel as it comes and goes.
@@ -135,16 +129,10 @@ fn upgrade_key(request: &Request<Body>) -> Result<HeaderValue, &'static str> {
     if !lists(header::CONNECTION, "upgrade") || !lists(header::UPGRADE, "websocket") {
         return Err("the channel is a WebSocket: send `Connection: upgrade`, `Upgrade: websocket`");
     }
-    if headers
-        .get(header::SEC_WEBSOCKET_VERSION)
-        .is_none_or(|version| version != "13")
-    {
+    if headers.get(header::SEC_WEBSOCKET_VERSION).is_none_or(|version| version != "13") {
         return Err("the channel speaks `Sec-WebSocket-Version: 13`");
     }
-    headers
-        .get(header::SEC_WEBSOCKET_KEY)
-        .cloned()
-        .ok_or("`Sec-WebSocket-Key` is missing")
+    headers.get(header::SEC_WEBSOCKET_KEY).cloned().ok_or("`Sec-WebSocket-Key` is missing")
 }
 
 fn switching_protocols(key: &HeaderValue) -> Response<Body> {

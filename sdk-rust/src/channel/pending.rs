@@ -48,18 +48,8 @@ impl Pending {
         // Ids count up from 1, where every JSON library is exact (CH-21).
         calls.last_id += 1;
         let id = calls.last_id;
-        calls.waiting.insert(
-            id,
-            Waiting {
-                method,
-                answer: sender,
-            },
-        );
-        Some(PendingCall {
-            id,
-            answer,
-            pending: self.clone(),
-        })
+        calls.waiting.insert(id, Waiting { method, answer: sender });
+        Some(PendingCall { id, answer, pending: self.clone() })
     }
 
     /// Hands a reply to the call it answers. False when no call has that id (any more).
@@ -88,10 +78,7 @@ impl Pending {
         };
         let error = PluginSdkError::new(
             ErrorKind::Protocol,
-            format!(
-                "{}: the host's reply cannot be read: {reason}",
-                waiting.method
-            ),
+            format!("{}: the host's reply cannot be read: {reason}", waiting.method),
         );
         drop(waiting.answer.send(Err(error)));
         true
@@ -139,11 +126,7 @@ mod tests {
     use super::*;
 
     fn reply(id: u64, method: Option<&str>) -> Reply {
-        Reply {
-            id,
-            method: method.map(str::to_owned),
-            outcome: Ok(json!(1)),
-        }
+        Reply { id, method: method.map(str::to_owned), outcome: Ok(json!(1)) }
     }
 
     #[tokio::test]
@@ -167,10 +150,7 @@ mod tests {
         let error = call.answer(Method::GetProject).await.unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Protocol);
         let text = error.to_string();
-        assert!(
-            text.contains("get_project") && text.contains("get_deployment"),
-            "{text}"
-        );
+        assert!(text.contains("get_project") && text.contains("get_deployment"), "{text}");
     }
 
     #[test]

@@ -26,13 +26,7 @@ const DATA_DIR: &str = "--data-dir";
 const AUTH_SECRET: &str = "--auth-secret";
 const DATABASE_URL: &str = "--database-url";
 const HOST_API_URL: &str = "--host-api-url";
-const KNOWN: [&str; 5] = [
-    SOCKET_PATH,
-    DATA_DIR,
-    AUTH_SECRET,
-    DATABASE_URL,
-    HOST_API_URL,
-];
+const KNOWN: [&str; 5] = [SOCKET_PATH, DATA_DIR, AUTH_SECRET, DATABASE_URL, HOST_API_URL];
 
 impl Arguments {
     /// Reads arguments, program name excluded. `--flag value` and `--flag=value` both count; of a
@@ -57,13 +51,7 @@ impl Arguments {
             };
             values[slot] = Some(value.ok_or_else(|| missing(KNOWN[slot], "has no value"))?);
         }
-        let [
-            socket_path,
-            data_dir,
-            auth_secret,
-            database_url,
-            host_api_url,
-        ] = values;
+        let [socket_path, data_dir, auth_secret, database_url, host_api_url] = values;
         Ok(Self {
             socket_path: absolute(SOCKET_PATH, socket_path)?,
             data_dir: absolute(DATA_DIR, data_dir)?,
@@ -75,9 +63,7 @@ impl Arguments {
                 .map(|value| text(DATABASE_URL, value))
                 .transpose()?
                 .map(Secret::new),
-            host_api_url: host_api_url
-                .map(|value| text(HOST_API_URL, value))
-                .transpose()?,
+            host_api_url: host_api_url.map(|value| text(HOST_API_URL, value)).transpose()?,
             unknown,
         })
     }
@@ -93,10 +79,9 @@ impl Arguments {
 fn split(argument: &OsStr) -> (&OsStr, Option<OsString>) {
     let bytes = argument.as_bytes();
     match bytes.iter().position(|b| *b == b'=') {
-        Some(at) if bytes.starts_with(b"--") => (
-            OsStr::from_bytes(&bytes[..at]),
-            Some(OsString::from_vec(bytes[at + 1..].to_vec())),
-        ),
+        Some(at) if bytes.starts_with(b"--") => {
+            (OsStr::from_bytes(&bytes[..at]), Some(OsString::from_vec(bytes[at + 1..].to_vec())))
+        }
         _ => (argument, None),
     }
 }
@@ -111,25 +96,16 @@ fn absolute(flag: &str, value: Option<OsString>) -> Result<PathBuf, PluginSdkErr
     if path.is_absolute() {
         Ok(path)
     } else {
-        Err(missing(
-            flag,
-            &format!("is {:?}, which is not an absolute path", path.display()),
-        ))
+        Err(missing(flag, &format!("is {:?}, which is not an absolute path", path.display())))
     }
 }
 
 fn text(flag: &str, value: OsString) -> Result<String, PluginSdkError> {
-    value
-        .into_string()
-        .map_err(|_| missing(flag, "has a value that is not UTF-8"))
+    value.into_string().map_err(|_| missing(flag, "has a value that is not UTF-8"))
 }
 
 fn not_empty(secret: String) -> Result<String, PluginSdkError> {
-    if secret.is_empty() {
-        Err(missing(AUTH_SECRET, "is empty"))
-    } else {
-        Ok(secret)
-    }
+    if secret.is_empty() { Err(missing(AUTH_SECRET, "is empty")) } else { Ok(secret) }
 }
 
 fn missing(flag: &str, what: &str) -> PluginSdkError {
@@ -156,13 +132,7 @@ mod tests {
         let two = parse(&["--socket-path", "/s", "--data-dir=/d"]).unwrap();
         assert_eq!(two.dialect(), Dialect::Two);
         assert_eq!((two.socket_path, two.data_dir), ("/s".into(), "/d".into()));
-        let one = parse(&[
-            "--socket-path=/s=1",
-            "--data-dir",
-            "/d",
-            "--auth-secret=a=b",
-        ])
-        .unwrap();
+        let one = parse(&["--socket-path=/s=1", "--data-dir", "/d", "--auth-secret=a=b"]).unwrap();
         assert_eq!(one.dialect(), Dialect::One);
         assert_eq!(one.socket_path, PathBuf::from("/s=1"));
         assert_eq!(one.auth_secret.unwrap().expose(), "a=b");
@@ -176,14 +146,8 @@ mod tests {
 
     #[test]
     fn unknown_flags_are_named_without_their_values() {
-        let arguments = parse(&[
-            "--new",
-            "hunter2",
-            "--socket-path=/s",
-            "--other=x",
-            "-v",
-            "--data-dir=/d",
-        ]);
+        let arguments =
+            parse(&["--new", "hunter2", "--socket-path=/s", "--other=x", "-v", "--data-dir=/d"]);
         assert_eq!(arguments.unwrap().unknown, ["--new", "--other", "-v"]);
     }
 
@@ -195,17 +159,11 @@ mod tests {
             (&["--socket-path", "--data-dir", "/d"], "--socket-path"),
             (&["--socket-path=/s", "--data-dir"], "--data-dir"),
             (&["--socket-path=s", "--data-dir=/d"], "--socket-path"),
-            (
-                &["--socket-path=/s", "--data-dir=/d", "--auth-secret="],
-                "--auth-secret",
-            ),
+            (&["--socket-path=/s", "--data-dir=/d", "--auth-secret="], "--auth-secret"),
         ] {
             let error = parse(arguments).unwrap_err();
             assert_eq!(error.kind(), ErrorKind::Arguments);
-            assert!(
-                error.to_string().contains(&format!("the argument {flag} ")),
-                "{error}"
-            );
+            assert!(error.to_string().contains(&format!("the argument {flag} ")), "{error}");
         }
     }
 }

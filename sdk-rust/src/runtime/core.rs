@@ -101,11 +101,7 @@ impl<P: ExternalPlugin> PluginCore for RustPlugin<P> {
     }
 
     fn openapi(&self) -> Result<Option<Value>, PluginSdkError> {
-        Ok(self
-            .0
-            .openapi_schema()
-            .map(serde_json::to_value)
-            .transpose()?)
+        Ok(self.0.openapi_schema().map(serde_json::to_value).transpose()?)
     }
 
     fn start(&self, ctx: PluginContext) -> BoxFuture<'_, Result<Arc<dyn App>, PluginSdkError>> {

@@ -39,11 +39,7 @@ impl Handshake {
         stdin: Box<dyn Read + Send>,
         stdout: Box<dyn Write + Send>,
     ) -> Self {
-        Self {
-            dialect,
-            stdin: Some(stdin),
-            stdout,
-        }
+        Self { dialect, stdin: Some(stdin), stdout }
     }
 
     /// Writes the first line.
@@ -69,23 +65,13 @@ impl Handshake {
         arguments: Arguments,
     ) -> Result<Launched, PluginSdkError> {
         let dialect = self.dialect;
-        let Arguments {
-            socket_path,
-            data_dir,
-            auth_secret,
-            database_url,
-            host_api_url,
-            ..
-        } = arguments;
+        let Arguments { socket_path, data_dir, auth_secret, database_url, host_api_url, .. } =
+            arguments;
         let (auth_secret, database_url, host_data_dir) = match auth_secret {
             Some(secret) => (secret, database_url, None),
             None => {
                 let config = self.launch_line(manifest).await?;
-                (
-                    config.auth_secret,
-                    config.database_url,
-                    config.host_data_dir,
-                )
+                (config.auth_secret, config.database_url, config.host_data_dir)
             }
         };
         Ok(Launched {
@@ -109,11 +95,9 @@ impl Handshake {
         };
         let (sender, line) = oneshot::channel();
         // A thread of its own: a read of stdin cannot be cancelled, and must not hold up the runtime.
-        std::thread::Builder::new()
-            .name("launch-line".to_owned())
-            .spawn(move || {
-                drop(sender.send(read_line(stdin, limits::LAUNCH_LINE_BYTES)));
-            })?;
+        std::thread::Builder::new().name("launch-line".to_owned()).spawn(move || {
+            drop(sender.send(read_line(stdin, limits::LAUNCH_LINE_BYTES)));
+        })?;
         let line = match timeout(limits::HANDSHAKE_STEP, line).await {
             Ok(Ok(Ok(Some(line)))) => line,
             Ok(Ok(Ok(None))) => return Err(refused("stdin ended before a complete line")),
@@ -122,9 +106,7 @@ impl Handshake {
             Err(_) => return Err(refused("none came within 30 s of `hello`")),
         };
         let config = LaunchConfig::from_json(&line).map_err(|error| refused(&explain(&error)))?;
-        config
-            .validate_for(manifest)
-            .map_err(|error| refused(&error.to_string()))?;
+        config.validate_for(manifest).map_err(|error| refused(&error.to_string()))?;
         Ok(config)
     }
 
@@ -142,22 +124,15 @@ impl Handshake {
             bytes = text.len(),
             "left out the OpenAPI document: a line has at most 2 MiB"
         );
-        self.write(serde_json::to_string(&PluginLine::ready(
-            self.dialect,
-            has_ui,
-            None,
-        ))?)
+        self.write(serde_json::to_string(&PluginLine::ready(self.dialect, has_ui, None))?)
     }
 
     fn write(&mut self, mut line: String) -> Result<(), PluginSdkError> {
         line.push('\n');
-        self.stdout
-            .write_all(line.as_bytes())
-            .and_then(|()| self.stdout.flush())
-            .map_err(|error| {
-                let message = format!("cannot write the handshake to stdout: {error}");
-                PluginSdkError::new(ErrorKind::Handshake, message).with_source(error)
-            })
+        self.stdout.write_all(line.as_bytes()).and_then(|()| self.stdout.flush()).map_err(|error| {
+            let message = format!("cannot write the handshake to stdout: {error}");
+            PluginSdkError::new(ErrorKind::Handshake, message).with_source(error)
+        })
     }
 }
 

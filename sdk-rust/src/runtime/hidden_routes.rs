@@ -50,10 +50,7 @@ mod tests {
             .route("/ui/{*path}", get(ok))
             .route("/mine", get(ok))
             .nest("/_temps", Router::new().route("/spy", get(ok)));
-        assert_eq!(
-            hidden(&router, "/health", true),
-            ["/_temps/spy", "/health", "/ui/{*path}"]
-        );
+        assert_eq!(hidden(&router, "/health", true), ["/_temps/spy", "/health", "/ui/{*path}"]);
         assert_eq!(hidden(&router, "/alive", false), ["/_temps/spy"]);
         assert!(hidden(&Router::new().route("/mine", get(ok)), "/health", true).is_empty());
     }

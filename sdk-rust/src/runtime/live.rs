@@ -61,17 +61,9 @@ impl Plugin {
         let options = core.options();
         let ui = core.ui_assets().map(crate::UiAssets::open).transpose()?;
         let dialect = launched.dialect;
-        let gate = Gate::new(
-            launched.auth_secret.clone(),
-            dialect,
-            options.require_signature,
-        );
+        let gate = Gate::new(launched.auth_secret.clone(), dialect, options.require_signature);
         let (events, delivery) = events::queue();
-        let hub = Arc::new(ChannelHub::new(
-            dialect,
-            Arc::clone(&machine),
-            events.clone(),
-        ));
+        let hub = Arc::new(ChannelHub::new(dialect, Arc::clone(&machine), events.clone()));
         let dispatch = Arc::new(Dispatch {
             plugin_name: manifest.name.clone(),
             health_path: manifest.health_path,
@@ -138,15 +130,10 @@ impl Plugin {
     /// Runs the author's router and start hook on a worker, so that a blocking one blocks nobody.
     async fn start(&mut self) -> Result<(), PluginSdkError> {
         let (core, ctx) = (Arc::clone(&self.core), self.ctx.clone());
-        let app = on_worker("router() or the start hook", async move {
-            core.start(ctx).await
-        })
-        .await??;
+        let app =
+            on_worker("router() or the start hook", async move { core.start(ctx).await }).await??;
         if self.dispatch.app.set(app).is_err() {
-            return Err(PluginSdkError::new(
-                ErrorKind::Start,
-                "the plugin was started twice",
-            ));
+            return Err(PluginSdkError::new(ErrorKind::Start, "the plugin was started twice"));
         }
         let delivery = std::mem::replace(&mut self.delivery, Delivery::Over);
         if let Delivery::Waiting(delivery) = delivery {
@@ -166,10 +153,7 @@ impl Plugin {
         }
         if started {
             let (core, ctx) = (Arc::clone(&self.core), self.ctx.clone());
-            let hook = on_worker(
-                "the shutdown hook",
-                async move { core.on_shutdown(&ctx).await },
-            );
+            let hook = on_worker("the shutdown hook", async move { core.on_shutdown(&ctx).await });
             match timeout(SHUTDOWN_HOOK, hook).await {
                 Ok(Ok(())) => {}
                 Ok(Err(error)) => tracing::error!("{error}"),
@@ -214,12 +198,8 @@ async fn on_worker<T: Send + 'static>(
 
 /// Makes the data directory, parents included, for its owner only. One that exists stays as it is.
 fn make_data_dir(path: &Path) -> Result<(), PluginSdkError> {
-    DirBuilder::new()
-        .recursive(true)
-        .mode(0o700)
-        .create(path)
-        .map_err(|error| {
-            let message = format!("cannot make the data directory {}: {error}", path.display());
-            PluginSdkError::new(ErrorKind::DataDir, message).with_source(error)
-        })
+    DirBuilder::new().recursive(true).mode(0o700).create(path).map_err(|error| {
+        let message = format!("cannot make the data directory {}: {error}", path.display());
+        PluginSdkError::new(ErrorKind::DataDir, message).with_source(error)
+    })
 }

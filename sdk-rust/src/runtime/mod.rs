@@ -117,19 +117,10 @@ pub(crate) async fn run(
     launch: Launch,
 ) -> Result<Ended, PluginSdkError> {
     manifest.validate().map_err(|violations| {
-        PluginSdkError::new(
-            ErrorKind::Manifest,
-            format!("the manifest is invalid: {violations}"),
-        )
-        .with_source(violations)
+        PluginSdkError::new(ErrorKind::Manifest, format!("the manifest is invalid: {violations}"))
+            .with_source(violations)
     })?;
-    let Launch {
-        arguments,
-        stdin,
-        stdout,
-        stop,
-        machine,
-    } = launch;
+    let Launch { arguments, stdin, stdout, stop, machine } = launch;
     let arguments = Arguments::parse(arguments)?;
     for flag in &arguments.unknown {
         tracing::warn!(flag, "ignored an argument that this plugin does not know");
@@ -150,11 +141,5 @@ pub(crate) async fn run(
         () = plugin.stop() => false,
         () = stop.forced() => true,
     };
-    ended.map(|()| {
-        if forced {
-            Ended::Forced
-        } else {
-            Ended::Drained
-        }
-    })
+    ended.map(|()| if forced { Ended::Forced } else { Ended::Drained })
 }

@@ -80,10 +80,7 @@ impl Machine {
 }
 
 fn next(state: State, step: Step) -> Option<State> {
-    TRANSITIONS
-        .iter()
-        .find(|(from, by, _)| (*from, *by) == (state, step))
-        .map(|(_, _, to)| *to)
+    TRANSITIONS.iter().find(|(from, by, _)| (*from, *by) == (state, step)).map(|(_, _, to)| *to)
 }
 
 #[cfg(test)]

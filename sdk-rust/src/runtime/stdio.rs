@@ -22,9 +22,7 @@ pub(crate) fn read_line(input: impl Read, limit: usize) -> io::Result<Option<Vec
     // One byte more than allowed tells a line that is too long from one that just fits.
     BufReader::new(input.take(limit as u64 + 1)).read_until(b'\n', &mut line)?;
     if line.len() > limit {
-        return Err(io::Error::other(format!(
-            "a line of more than {limit} bytes"
-        )));
+        return Err(io::Error::other(format!("a line of more than {limit} bytes")));
     }
     if line.pop() != Some(b'\n') {
         return Ok(None);

@@ -1,6 +1,8 @@
 //! Who may talk to the plugin: the host, proved by the secret (PROTOCOL.md, section
 //! "Authentication").
 
+use std::sync::atomic::{AtomicBool, Ordering};
+
 use http::{HeaderMap, Request};
 use subtle::ConstantTimeEq;
 use temps_plugin_schema::http::header;
@@ -14,6 +16,8 @@ pub(crate) struct Gate {
     dialect: Dialect,
     /// Whether a request without signature is refused.
     required: bool,
+    /// Whether the log has said already that this host signs nothing.
+    warned: AtomicBool,
 }
 
 /// The request is refused with 401.
@@ -23,11 +27,7 @@ pub(crate) struct Refused;
 impl Gate {
     pub(crate) fn new(secret: Secret, dialect: Dialect, required_in_dialect_1: bool) -> Self {
         let required = dialect == Dialect::Two || required_in_dialect_1;
-        Self {
-            secret,
-            dialect,
-            required,
-        }
+        Self { secret, dialect, required, warned: AtomicBool::new(false) }
     }
 
     /// Checks a request to anything but health and `/_events`; leaves what author code may know of
@@ -37,23 +37,29 @@ impl Gate {
         if self.required && !signed {
             return Err(Refused);
         }
+        if !signed && request.headers().contains_key(header::USER_ID) {
+            self.warn_once();
+        }
         let headers = request.headers_mut();
-        let actor_token = headers.remove(header::ACTOR_TOKEN).and_then(|token| {
-            token
-                .to_str()
-                .ok()
-                .filter(|t| !t.is_empty())
-                .map(Secret::new)
-        });
+        let actor_token = headers
+            .remove(header::ACTOR_TOKEN)
+            .and_then(|token| token.to_str().ok().filter(|t| !t.is_empty()).map(Secret::new));
         headers.remove(header::AUTH_SIGNATURE);
         headers.remove(header::AUTH);
         if signed || actor_token.is_some() {
-            request.extensions_mut().insert(Proof {
-                signed,
-                actor_token,
-            });
+            request.extensions_mut().insert(Proof { signed, actor_token });
         }
         Ok(())
+    }
+
+    /// An author who wonders why nobody is ever signed in finds the answer in the log.
+    fn warn_once(&self) {
+        if !self.warned.swap(true, Ordering::Relaxed) {
+            tracing::warn!(
+                "this host names callers but signs nothing: VerifiedCaller and Caller take them for \
+                 not signed in; TempsAuth trusts the socket instead"
+            );
+        }
     }
 
     /// Checks a request to `/_events`, which always needs a proof: in dialect 1 `x-temps-auth` or
@@ -105,18 +111,12 @@ mod tests {
         for (dialect, unsigned) in [(Dialect::One, Ok(())), (Dialect::Two, Err(Refused))] {
             let gate = gate(dialect);
             assert_eq!(gate.admit(&mut request(&[])), unsigned);
-            assert_eq!(
-                gate.admit(&mut request(&[(header::AUTH_SIGNATURE, SECRET)])),
-                Ok(())
-            );
+            assert_eq!(gate.admit(&mut request(&[(header::AUTH_SIGNATURE, SECRET)])), Ok(()));
             for wrong in [WRONG, "", "0123"] {
                 let mut request = request(&[(header::AUTH_SIGNATURE, wrong)]);
                 assert_eq!(gate.admit(&mut request), Err(Refused));
             }
-            let both = [
-                (header::AUTH_SIGNATURE, SECRET),
-                (header::AUTH_SIGNATURE, WRONG),
-            ];
+            let both = [(header::AUTH_SIGNATURE, SECRET), (header::AUTH_SIGNATURE, WRONG)];
             assert_eq!(gate.admit(&mut request(&both)), Err(Refused));
         }
     }
@@ -136,11 +136,7 @@ mod tests {
             (header::USER_ID, "7"),
         ]);
         gate(Dialect::Two).admit(&mut request).unwrap();
-        let left: Vec<_> = request
-            .headers()
-            .keys()
-            .map(http::HeaderName::as_str)
-            .collect();
+        let left: Vec<_> = request.headers().keys().map(http::HeaderName::as_str).collect();
         assert_eq!(left, [header::USER_ID]);
         let proof = request.extensions().get::<Proof>().unwrap();
         assert_eq!(proof.actor_token.as_ref().unwrap().expose(), "token");
@@ -151,24 +147,12 @@ mod tests {
     fn an_event_always_needs_a_proof() {
         let one = gate(Dialect::One);
         assert_eq!(one.admit_event(request(&[]).headers()), Err(Refused));
-        assert_eq!(
-            one.admit_event(request(&[(header::AUTH, SECRET)]).headers()),
-            Ok(())
-        );
-        assert_eq!(
-            one.admit_event(request(&[(header::AUTH_SIGNATURE, SECRET)]).headers()),
-            Ok(())
-        );
+        assert_eq!(one.admit_event(request(&[(header::AUTH, SECRET)]).headers()), Ok(()));
+        assert_eq!(one.admit_event(request(&[(header::AUTH_SIGNATURE, SECRET)]).headers()), Ok(()));
         let mixed = [(header::AUTH_SIGNATURE, SECRET), (header::AUTH, WRONG)];
         assert_eq!(one.admit_event(request(&mixed).headers()), Err(Refused));
         let two = gate(Dialect::Two);
-        assert_eq!(
-            two.admit_event(request(&[(header::AUTH, SECRET)]).headers()),
-            Err(Refused)
-        );
-        assert_eq!(
-            two.admit_event(request(&[(header::AUTH_SIGNATURE, SECRET)]).headers()),
-            Ok(())
-        );
+        assert_eq!(two.admit_event(request(&[(header::AUTH, SECRET)]).headers()), Err(Refused));
+        assert_eq!(two.admit_event(request(&[(header::AUTH_SIGNATURE, SECRET)]).headers()), Ok(()));
     }
 }

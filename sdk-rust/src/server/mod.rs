@@ -61,10 +61,7 @@ impl Dispatch {
             return self.hub.accept(&mut request);
         }
         if path::is_under(path, path::RESERVED) {
-            return problem(
-                StatusCode::NOT_FOUND,
-                "nothing of the protocol is at this path",
-            );
+            return problem(StatusCode::NOT_FOUND, "nothing of the protocol is at this path");
         }
         match &self.ui {
             Some(ui) if path::is_under(path, path::UI) => ui.serve(request.method(), path),
@@ -81,9 +78,7 @@ impl Dispatch {
             return unauthorized();
         }
         let mut response = problem(StatusCode::METHOD_NOT_ALLOWED, "health is read with GET");
-        response
-            .headers_mut()
-            .insert(header::ALLOW, HeaderValue::from_static("GET, HEAD"));
+        response.headers_mut().insert(header::ALLOW, HeaderValue::from_static("GET, HEAD"));
         response
     }
 
@@ -93,13 +88,9 @@ impl Dispatch {
             return unauthorized();
         }
         if request.method() != Method::POST {
-            let mut response = problem(
-                StatusCode::METHOD_NOT_ALLOWED,
-                "events are delivered with POST",
-            );
-            response
-                .headers_mut()
-                .insert(header::ALLOW, HeaderValue::from_static("POST"));
+            let mut response =
+                problem(StatusCode::METHOD_NOT_ALLOWED, "events are delivered with POST");
+            response.headers_mut().insert(header::ALLOW, HeaderValue::from_static("POST"));
             return response;
         }
         let body = Limited::new(request.into_body(), limits::BODY_FLOOR_BYTES);
@@ -115,10 +106,9 @@ impl Dispatch {
                 Ok(()) => json(StatusCode::OK, "application/json", r#"{"accepted":true}"#),
                 Err(_closed) => problem(StatusCode::SERVICE_UNAVAILABLE, "the plugin is stopping"),
             },
-            Err(error) => problem(
-                StatusCode::BAD_REQUEST,
-                &format!("the body is no event: {error}"),
-            ),
+            Err(error) => {
+                problem(StatusCode::BAD_REQUEST, &format!("the body is no event: {error}"))
+            }
         }
     }
 
@@ -126,25 +116,18 @@ impl Dispatch {
     async fn author_code(&self, request: Request<Body>) -> Response<Body> {
         let Some(app) = self.app.get() else {
             let mut response = problem(StatusCode::SERVICE_UNAVAILABLE, NOT_STARTED);
-            response
-                .headers_mut()
-                .insert(header::RETRY_AFTER, HeaderValue::from_static("1"));
+            response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from_static("1"));
             return response;
         };
         // Making the future is author code too: a tower service may panic before its first await.
-        let answer = AssertUnwindSafe(async { app.call(request).await })
-            .catch_unwind()
-            .await;
+        let answer = AssertUnwindSafe(async { app.call(request).await }).catch_unwind().await;
         match answer {
             Ok(response) if is_final(response.status()) => response,
             Ok(response) => {
                 let status = response.status().as_u16();
                 let plugin = &self.plugin_name;
                 tracing::error!(plugin, status, "a handler gave a status outside 200 to 599");
-                problem(
-                    StatusCode::INTERNAL_SERVER_ERROR,
-                    "the handler gave an invalid status",
-                )
+                problem(StatusCode::INTERNAL_SERVER_ERROR, "the handler gave an invalid status")
             }
             Err(_panic) => {
                 tracing::error!(plugin = self.plugin_name, "a request handler panicked");

@@ -72,9 +72,8 @@ async fn connection(stream: UnixStream, dispatch: Arc<Dispatch>, mut ending: wat
         let dispatch = Arc::clone(&dispatch);
         async move { Ok::<_, Infallible>(dispatch.answer(request.map(Body::new)).await) }
     });
-    let serving = http1::Builder::new()
-        .serve_connection(TokioIo::new(stream), service)
-        .with_upgrades();
+    let serving =
+        http1::Builder::new().serve_connection(TokioIo::new(stream), service).with_upgrades();
     let mut serving = pin!(serving);
     let served = tokio::select! {
         served = serving.as_mut() => served,

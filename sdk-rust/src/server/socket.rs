@@ -42,16 +42,8 @@ pub(crate) fn bind(path: &Path) -> Result<(UnixListener, SocketFile), PluginSdkE
     let listener = bound.map_err(|error| failed("bind", path, error))?;
     fs::set_permissions(path, fs::Permissions::from_mode(SOCKET_MODE))
         .map_err(|error| failed("set the mode of", path, error))?;
-    let inode = fs::symlink_metadata(path)
-        .map_err(|error| failed("look at", path, error))?
-        .ino();
-    Ok((
-        listener,
-        SocketFile {
-            path: path.to_owned(),
-            inode,
-        },
-    ))
+    let inode = fs::symlink_metadata(path).map_err(|error| failed("look at", path, error))?.ino();
+    Ok((listener, SocketFile { path: path.to_owned(), inode }))
 }
 
 fn remove_stale(path: &Path) -> io::Result<()> {
@@ -91,10 +83,7 @@ mod tests {
         let path = dir.path().join("p.sock");
         drop(std::os::unix::net::UnixListener::bind(&path).unwrap());
         let (_listener, file) = bind(&path).unwrap();
-        assert_eq!(
-            fs::metadata(&path).unwrap().permissions().mode() & 0o777,
-            0o600
-        );
+        assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
         drop(file);
         assert!(!path.exists());
     }
@@ -113,10 +102,7 @@ mod tests {
     async fn a_path_over_the_limit_names_path_and_limit() {
         let path = PathBuf::from(format!("/tmp/{}", "x".repeat(SOCKET_PATH_BYTES)));
         let error = bind(&path).unwrap_err().to_string();
-        assert!(
-            error.contains("xxx") && error.contains(&SOCKET_PATH_BYTES.to_string()),
-            "{error}"
-        );
+        assert!(error.contains("xxx") && error.contains(&SOCKET_PATH_BYTES.to_string()), "{error}");
         assert!(!path.exists());
     }
 

@@ -32,16 +32,12 @@ impl HostChannel {
         platform: TestPlatform,
     ) -> Result<Self, PluginSdkError> {
         let stream = UnixStream::connect(socket).await?;
-        let mut request = format!("ws://localhost{}", path::CHANNEL)
-            .into_client_request()
-            .map_err(refused)?;
+        let mut request =
+            format!("ws://localhost{}", path::CHANNEL).into_client_request().map_err(refused)?;
         let signature = HeaderValue::from_str(secret).map_err(PluginSdkError::other)?;
-        request
-            .headers_mut()
-            .insert(header::AUTH_SIGNATURE, signature);
-        let (socket, _) = tokio_tungstenite::client_async(request, stream)
-            .await
-            .map_err(refused)?;
+        request.headers_mut().insert(header::AUTH_SIGNATURE, signature);
+        let (socket, _) =
+            tokio_tungstenite::client_async(request, stream).await.map_err(refused)?;
         let (events, queued) = mpsc::channel(16);
         let task = tokio::spawn(serve(socket, dialect, platform, queued));
         Ok(Self { events, task })

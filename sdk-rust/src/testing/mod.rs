@@ -116,10 +116,7 @@ impl TestPluginBuilder {
     pub async fn start(self) -> Result<TestPlugin, PluginSdkError> {
         let dir = tempfile::Builder::new().prefix("temps-test").tempdir()?;
         let socket_path = dir.path().join("p.sock");
-        let data_dir = self
-            .data_dir
-            .clone()
-            .unwrap_or_else(|| dir.path().join("data"));
+        let data_dir = self.data_dir.clone().unwrap_or_else(|| dir.path().join("data"));
         let (stdout, plugin_stdout) = std::io::pipe()?;
         let (plugin_stdin, stdin) = std::io::pipe()?;
         let (stopper, stop) = stop::pair();
@@ -313,19 +310,12 @@ impl TestPlugin {
     /// # Errors
     /// When the plugin refuses, such as with 409 while a channel is live.
     pub async fn open_channel(&mut self) -> Result<(), PluginSdkError> {
-        let channel = HostChannel::dial(
-            &self.socket_path,
-            self.dialect,
-            SECRET,
-            self.platform.clone(),
-        )
-        .await?;
+        let channel =
+            HostChannel::dial(&self.socket_path, self.dialect, SECRET, self.platform.clone())
+                .await?;
         let mut state = self.state.clone();
         let connected = state.wait_for(|state| *state >= State::Connected);
-        if tokio::time::timeout(limits::HANDSHAKE_STEP, connected)
-            .await
-            .is_err()
-        {
+        if tokio::time::timeout(limits::HANDSHAKE_STEP, connected).await.is_err() {
             return Err(PluginSdkError::new(
                 ErrorKind::Disconnected,
                 "the plugin granted the channel and did not take it up",
@@ -372,10 +362,7 @@ impl Drop for TestPlugin {
 }
 
 fn no_channel() -> PluginSdkError {
-    PluginSdkError::new(
-        ErrorKind::Disconnected,
-        "the channel was dropped; open_channel() first",
-    )
+    PluginSdkError::new(ErrorKind::Disconnected, "the channel was dropped; open_channel() first")
 }
 
 fn arguments(
@@ -384,12 +371,8 @@ fn arguments(
     data_dir: &Path,
     more: Vec<OsString>,
 ) -> Vec<OsString> {
-    let mut arguments = vec![
-        "--socket-path".into(),
-        socket_path.into(),
-        "--data-dir".into(),
-        data_dir.into(),
-    ];
+    let mut arguments =
+        vec!["--socket-path".into(), socket_path.into(), "--data-dir".into(), data_dir.into()];
     if dialect == Dialect::One {
         arguments.extend(["--auth-secret".into(), SECRET.into()]);
     }
@@ -402,19 +385,15 @@ fn spawn(
     core: Arc<Observed>,
     launch: Launch,
 ) -> Result<oneshot::Receiver<Result<Ended, PluginSdkError>>, PluginSdkError> {
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .worker_threads(2)
-        .enable_all()
-        .build()?;
+    let runtime =
+        tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
     let (sender, ended) = oneshot::channel();
-    thread::Builder::new()
-        .name("test-plugin".to_owned())
-        .spawn(move || {
-            let manifest = core.manifest();
-            let result = runtime.block_on(run(core, manifest, launch));
-            runtime.shutdown_background();
-            drop(sender.send(result));
-        })?;
+    thread::Builder::new().name("test-plugin".to_owned()).spawn(move || {
+        let manifest = core.manifest();
+        let result = runtime.block_on(run(core, manifest, launch));
+        runtime.shutdown_background();
+        drop(sender.send(result));
+    })?;
     Ok(ended)
 }
 
@@ -452,8 +431,5 @@ fn read_line(lines: &mut impl BufRead) -> Result<PluginLine, PluginSdkError> {
 }
 
 fn out_of_turn(kind: &str) -> PluginSdkError {
-    PluginSdkError::new(
-        ErrorKind::Handshake,
-        format!("the plugin wrote {kind:?} out of turn"),
-    )
+    PluginSdkError::new(ErrorKind::Handshake, format!("the plugin wrote {kind:?} out of turn"))
 }

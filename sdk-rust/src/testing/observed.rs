@@ -19,10 +19,7 @@ pub(super) struct Observed {
 
 impl Observed {
     pub(super) fn new(inner: Arc<dyn PluginCore>) -> Self {
-        Self {
-            inner,
-            waiting: Mutex::default(),
-        }
+        Self { inner, waiting: Mutex::default() }
     }
 
     /// Resolves once the hook is through with the event of this id.

@@ -82,9 +82,7 @@ impl TestPlatform {
         method: Method,
         answer: impl Fn(&Call) -> Result<Value, ErrorBody> + Send + Sync + 'static,
     ) {
-        self.lock()
-            .answers
-            .insert(method, Arc::new(Box::new(answer)));
+        self.lock().answers.insert(method, Arc::new(Box::new(answer)));
     }
 
     /// What the plugin has asked so far, in order.
@@ -95,10 +93,7 @@ impl TestPlatform {
 
     pub(super) fn answer(&self, request: Request) -> Reply {
         let Request { id, method, params } = request;
-        let recorded = RecordedCall {
-            method: method.clone(),
-            params: params.clone(),
-        };
+        let recorded = RecordedCall { method: method.clone(), params: params.clone() };
         self.lock().calls.push(recorded);
         let outcome = match Call::from_parts(&method, params) {
             Ok(call) => self.outcome(&call),
@@ -110,11 +105,7 @@ impl TestPlatform {
                 Err(ErrorBody::new(code, error.to_string()))
             }
         };
-        Reply {
-            id,
-            method: Some(method),
-            outcome,
-        }
+        Reply { id, method: Some(method), outcome }
     }
 
     fn outcome(&self, call: &Call) -> Result<Value, ErrorBody> {
@@ -138,22 +129,16 @@ impl Held {
                 found(self.projects.iter().find(|p| p.id == params.project_id))?
             }
             Call::ListProjects(params) => limited(self.projects.iter(), params.limit),
-            Call::GetEnvironment(params) => found(
-                self.environments
-                    .iter()
-                    .find(|e| e.id == params.environment_id),
-            )?,
+            Call::GetEnvironment(params) => {
+                found(self.environments.iter().find(|e| e.id == params.environment_id))?
+            }
             Call::ListEnvironments(params) => limited(
-                self.environments
-                    .iter()
-                    .filter(|e| e.project_id == params.project_id),
+                self.environments.iter().filter(|e| e.project_id == params.project_id),
                 None,
             ),
-            Call::GetDeployment(params) => found(
-                self.deployments
-                    .iter()
-                    .find(|d| d.id == params.deployment_id),
-            )?,
+            Call::GetDeployment(params) => {
+                found(self.deployments.iter().find(|d| d.id == params.deployment_id))?
+            }
             Call::GetLastDeployment(params) => {
                 let all = self.deployments_of(params.project_id, params.environment_id);
                 found(all.first().copied())?

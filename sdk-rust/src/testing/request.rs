@@ -75,13 +75,7 @@ pub struct TestRequest {
 impl TestRequest {
     pub(super) fn new(socket: PathBuf, secret: &str, method: Method, path: &str) -> Self {
         let headers = vec![(header::AUTH_SIGNATURE.to_owned(), secret.to_owned())];
-        Self {
-            socket,
-            method,
-            path: path.to_owned(),
-            headers,
-            body: Ok(Bytes::new()),
-        }
+        Self { socket, method, path: path.to_owned(), headers, body: Ok(Bytes::new()) }
     }
 
     /// Sends it in the name of `user`.
@@ -92,19 +86,16 @@ impl TestRequest {
             (header::USER_ROLE, user.role.to_string()),
             (header::USER_PERMISSIONS, user.permissions.join(",")),
         ];
-        self.headers
-            .extend(identity.map(|(name, value)| (name.to_owned(), value)));
+        self.headers.extend(identity.map(|(name, value)| (name.to_owned(), value)));
         if let Some(token) = &user.actor_token {
-            self.headers
-                .push((header::ACTOR_TOKEN.to_owned(), token.clone()));
+            self.headers.push((header::ACTOR_TOKEN.to_owned(), token.clone()));
         }
         self
     }
 
     /// Leaves the host's signature out.
     pub fn unsigned(mut self) -> Self {
-        self.headers
-            .retain(|(name, _)| name != header::AUTH_SIGNATURE);
+        self.headers.retain(|(name, _)| name != header::AUTH_SIGNATURE);
         self
     }
 
@@ -122,9 +113,7 @@ impl TestRequest {
 
     /// Sends `value` as JSON.
     pub fn json<T: Serialize + ?Sized>(mut self, value: &T) -> Self {
-        self.body = serde_json::to_vec(value)
-            .map(Bytes::from)
-            .map_err(Into::into);
+        self.body = serde_json::to_vec(value).map(Bytes::from).map_err(Into::into);
         self.header("content-type", "application/json")
     }
 
@@ -151,21 +140,10 @@ impl TestRequest {
         // Ends with the response, or with this future.
         let mut tasks = tokio::task::JoinSet::new();
         tasks.spawn(connection);
-        let response = sender
-            .send_request(request)
-            .await
-            .map_err(PluginSdkError::other)?;
+        let response = sender.send_request(request).await.map_err(PluginSdkError::other)?;
         let (parts, body) = response.into_parts();
-        let body = body
-            .collect()
-            .await
-            .map_err(PluginSdkError::other)?
-            .to_bytes();
-        Ok(TestResponse {
-            status: parts.status,
-            headers: parts.headers,
-            body,
-        })
+        let body = body.collect().await.map_err(PluginSdkError::other)?.to_bytes();
+        Ok(TestResponse { status: parts.status, headers: parts.headers, body })
     }
 }
 

@@ -45,10 +45,7 @@ async fn a_server_error_is_tried_again() {
     succeed(&plugin).await;
     let delivery = newest(&plugin, "delivered").await;
     assert_eq!(delivery["attempts"], 3);
-    assert_eq!(
-        delivery["last_error"],
-        "the webhook answered 429 Too Many Requests"
-    );
+    assert_eq!(delivery["last_error"], "the webhook answered 429 Too Many Requests");
 }
 
 #[tokio::test]
@@ -58,10 +55,7 @@ async fn a_refusal_is_final_and_its_reason_is_kept() {
     succeed(&plugin).await;
     let delivery = newest(&plugin, "failed").await;
     assert_eq!(delivery["attempts"], 1);
-    assert_eq!(
-        delivery["last_error"],
-        "the webhook answered 404 Not Found (no_service)"
-    );
+    assert_eq!(delivery["last_error"], "the webhook answered 404 Not Found (no_service)");
 }
 
 #[tokio::test]
@@ -83,25 +77,15 @@ async fn a_host_that_cannot_be_reached_is_given_up_in_the_end() {
     let delivery = newest(&plugin, "failed").await;
     assert_eq!(delivery["attempts"], 3);
     let error = delivery["last_error"].as_str().unwrap();
-    assert!(
-        error.contains("cannot reach") && !error.contains("SECRET"),
-        "{error}"
-    );
+    assert!(error.contains("cannot reach") && !error.contains("SECRET"), "{error}");
 }
 
 #[tokio::test]
 async fn a_full_queue_drops_and_a_stop_records_what_was_left() {
     let slack = FakeSlack::start([Answer::Never]).await;
     let data_dir = tempfile::tempdir().unwrap();
-    let pacing = Pacing {
-        queue: 1,
-        ..brisk()
-    };
-    let first = plugin(pacing)
-        .data_dir(data_dir.path())
-        .start()
-        .await
-        .unwrap();
+    let pacing = Pacing { queue: 1, ..brisk() };
+    let first = plugin(pacing).data_dir(data_dir.path()).start().await.unwrap();
     configure(&first, json!({ "webhook_url": slack.webhook() })).await;
     succeed(&first).await;
     // Only now is the queue empty again.
@@ -113,21 +97,14 @@ async fn a_full_queue_drops_and_a_stop_records_what_was_left() {
     assert_eq!(deliveries(&first).await[1]["status"], "queued");
     first.stop().await.unwrap();
 
-    let second = plugin(brisk())
-        .data_dir(data_dir.path())
-        .start()
-        .await
-        .unwrap();
+    let second = plugin(brisk()).data_dir(data_dir.path()).start().await.unwrap();
     let left = deliveries(&second).await;
     assert_eq!(left.len(), 3);
     for delivery in &left {
         assert_eq!(delivery["status"], "dropped");
     }
     assert_eq!(left[0], newest);
-    assert_eq!(
-        left[2]["last_error"],
-        "the plugin stopped before Slack had taken the message"
-    );
+    assert_eq!(left[2]["last_error"], "the plugin stopped before Slack had taken the message");
 }
 
 #[tokio::test]

@@ -47,18 +47,12 @@ impl FakeSlack {
             answers: Arc::new(Mutex::new(answers.into_iter().collect())),
             received: sender,
         };
-        let app = Router::new()
-            .route("/services/SECRET", post(answer))
-            .with_state(script);
+        let app = Router::new().route("/services/SECRET", post(answer)).with_state(script);
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap().to_string();
         let mut server = JoinSet::new();
         server.spawn(async { axum::serve(listener, app).await.unwrap() });
-        Self {
-            address,
-            received,
-            _server: server,
-        }
+        Self { address, received, _server: server }
     }
 
     pub(super) fn webhook(&self) -> String {

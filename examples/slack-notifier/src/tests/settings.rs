@@ -7,11 +7,7 @@ use super::*;
 async fn settings_survive_a_restart_and_show_no_secret() {
     let slack = FakeSlack::start([]).await;
     let data_dir = tempfile::tempdir().unwrap();
-    let first = plugin(brisk())
-        .data_dir(data_dir.path())
-        .start()
-        .await
-        .unwrap();
+    let first = plugin(brisk()).data_dir(data_dir.path()).start().await.unwrap();
     let change = json!({ "webhook_url": slack.webhook(), "notify_failures": false });
     let shown = json!({
         "webhook_url": slack.masked(), "enabled": true, "notify_failures": false,
@@ -19,18 +15,9 @@ async fn settings_survive_a_restart_and_show_no_secret() {
     assert_eq!(configure(&first, change).await, shown);
     first.stop().await.unwrap();
 
-    let second = plugin(brisk())
-        .data_dir(data_dir.path())
-        .start()
-        .await
-        .unwrap();
+    let second = plugin(brisk()).data_dir(data_dir.path()).start().await.unwrap();
     let reader = user(Role::Reader);
-    let answer = second
-        .get("/settings")
-        .signed_in(&reader)
-        .send()
-        .await
-        .unwrap();
+    let answer = second.get("/settings").signed_in(&reader).send().await.unwrap();
     assert_eq!(answer.json::<Value>().unwrap(), shown);
     succeed(&second).await;
     slack.received(1).await;
@@ -76,16 +63,8 @@ async fn only_administrators_change_settings() {
 async fn a_wrong_change_is_refused_and_the_field_named() {
     let plugin = plugin(brisk()).start().await.unwrap();
     for (body, status, detail) in [
-        (
-            r#"{"webhook_url": "hooks.slack.com"}"#,
-            422,
-            "webhook_url: must begin with https",
-        ),
-        (
-            r#"{"webhook_url": "https://hooks.slack.com/…"}"#,
-            422,
-            "webhook_url: must be a URL",
-        ),
+        (r#"{"webhook_url": "hooks.slack.com"}"#, 422, "webhook_url: must begin with https"),
+        (r#"{"webhook_url": "https://hooks.slack.com/…"}"#, 422, "webhook_url: must be a URL"),
         (r#"{"webhook_url": 7}"#, 422, "webhook_url: "),
         (r#"{"enabled": "yes"}"#, 422, "enabled: "),
         (r#"{"webhook": "https://a/b"}"#, 422, "webhook"),
@@ -115,10 +94,7 @@ async fn damaged_settings_end_the_start_and_stay_as_they_are() {
     std::fs::write(&path, "{ half").unwrap();
     let started = plugin(brisk()).data_dir(data_dir.path()).start().await;
     let error = started.err().unwrap().to_string();
-    assert!(
-        error.contains("settings.json is damaged at line 1"),
-        "{error}"
-    );
+    assert!(error.contains("settings.json is damaged at line 1"), "{error}");
     assert_eq!(std::fs::read_to_string(path).unwrap(), "{ half");
 }
 

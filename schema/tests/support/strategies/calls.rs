@@ -29,12 +29,11 @@ pub(super) fn parts(name: &str) -> BoxedStrategy<Value> {
         "get_deployment.params" => {
             written(id().prop_map(|deployment_id| GetDeployment { deployment_id }))
         }
-        "get_last_deployment.params" => written((id(), any::<Option<i32>>()).prop_map(
-            |(project_id, environment_id)| GetLastDeployment {
-                project_id,
-                environment_id,
-            },
-        )),
+        "get_last_deployment.params" => {
+            written((id(), any::<Option<i32>>()).prop_map(|(project_id, environment_id)| {
+                GetLastDeployment { project_id, environment_id }
+            }))
+        }
         "list_deployments.params" => written((id(), any::<Option<i32>>(), limit()).prop_map(
             |(project_id, environment_id, limit)| ListDeployments {
                 project_id,
@@ -61,22 +60,14 @@ pub(super) fn parts(name: &str) -> BoxedStrategy<Value> {
 fn prompts() -> impl Strategy<Value = GenerateAi> {
     // Hundredths, because serde_json reads longer fractions with an error in the last place.
     let temperature = maybe((0..=200_u8).prop_map(|hundredths| f64::from(hundredths) / 100.0));
-    let parts = (
-        text(),
-        text(),
-        maybe(text()),
-        any::<Option<u32>>(),
+    let parts = (text(), text(), maybe(text()), any::<Option<u32>>(), temperature);
+    parts.prop_map(|(purpose, prompt, system, max_tokens, temperature)| GenerateAi {
+        purpose,
+        prompt,
+        system,
+        max_tokens,
         temperature,
-    );
-    parts.prop_map(
-        |(purpose, prompt, system, max_tokens, temperature)| GenerateAi {
-            purpose,
-            prompt,
-            system,
-            max_tokens,
-            temperature,
-        },
-    )
+    })
 }
 
 fn api_calls() -> impl Strategy<Value = ApiCall> {
@@ -88,13 +79,7 @@ fn api_calls() -> impl Strategy<Value = ApiCall> {
         ApiMethod::Delete,
     ]);
     let paths = "/api(/[a-zA-Z0-9%!$&'()*+,;=:@~_-][a-z0-9.]{0,6}){1,4}";
-    let parts = (
-        methods,
-        paths,
-        maybe(text()),
-        maybe(api_bodies()),
-        some_text(),
-    );
+    let parts = (methods, paths, maybe(text()), maybe(api_bodies()), some_text());
     parts.prop_map(|(method, path, query, body, actor)| ApiCall {
         method,
         path,
@@ -113,10 +98,8 @@ fn api_bodies() -> impl Strategy<Value = ApiBody> {
 
 fn api_parts() -> impl Strategy<Value = ApiPart> {
     let base64 = "([A-Za-z0-9+/]{4}){0,3}([A-Za-z0-9+/]{3}=|[A-Za-z0-9+/]{2}==)?";
-    let contents = prop_oneof![
-        text().prop_map(ApiContent::Text),
-        base64.prop_map(ApiContent::Binary),
-    ];
+    let contents =
+        prop_oneof![text().prop_map(ApiContent::Text), base64.prop_map(ApiContent::Binary),];
     let parts = (some_text(), maybe(text()), maybe(text()), contents);
     parts.prop_map(|(name, filename, content_type, content)| ApiPart {
         name,

@@ -17,15 +17,13 @@ pub(super) fn events() -> impl Strategy<Value = PluginEvent> {
     let known = known.prop_flat_map(|name| (Just(name.to_owned()), data(name)));
     let types = prop_oneof![known, (some_text(), edge_json())];
     let parts = (some_text(), types, text(), any::<Option<i32>>());
-    parts.prop_map(
-        |(id, (event_type, data), timestamp, project_id)| PluginEvent {
-            id,
-            event_type,
-            timestamp,
-            project_id,
-            data,
-        },
-    )
+    parts.prop_map(|(id, (event_type, data), timestamp, project_id)| PluginEvent {
+        id,
+        event_type,
+        timestamp,
+        project_id,
+        data,
+    })
 }
 
 /// What every deployment event says: deployment, project, environment and its name.
@@ -62,13 +60,7 @@ pub(super) fn data(name: &str) -> BoxedStrategy<Value> {
         })),
         "deployment.ready" => written(one.prop_map(|(place, url)| {
             let (deployment_id, project_id, environment_id, environment_name) = place;
-            DeploymentReady {
-                deployment_id,
-                project_id,
-                environment_id,
-                environment_name,
-                url,
-            }
+            DeploymentReady { deployment_id, project_id, environment_id, environment_name, url }
         })),
         "deployment.failed" => written(one.prop_map(|(place, error_message)| {
             let (deployment_id, project_id, environment_id, environment_name) = place;
@@ -82,29 +74,24 @@ pub(super) fn data(name: &str) -> BoxedStrategy<Value> {
         })),
         "deployment.cancelled" => written(places().prop_map(|place| {
             let (deployment_id, project_id, environment_id, environment_name) = place;
-            DeploymentCancelled {
-                deployment_id,
-                project_id,
-                environment_id,
-                environment_name,
-            }
+            DeploymentCancelled { deployment_id, project_id, environment_id, environment_name }
         })),
         "project.created" | "project.deleted" => {
             let parts = (any::<i32>(), text());
-            written(parts.prop_map(|(project_id, project_name)| ProjectChanged {
-                project_id,
-                project_name,
-            }))
+            written(
+                parts.prop_map(|(project_id, project_name)| ProjectChanged {
+                    project_id,
+                    project_name,
+                }),
+            )
         }
         "domain.created" | "domain.provisioned" => {
             let parts = (any::<i32>(), any::<Option<i32>>(), text());
-            written(
-                parts.prop_map(|(domain_id, project_id, domain_name)| DomainChanged {
-                    domain_id,
-                    project_id,
-                    domain_name,
-                }),
-            )
+            written(parts.prop_map(|(domain_id, project_id, domain_name)| DomainChanged {
+                domain_id,
+                project_id,
+                domain_name,
+            }))
         }
         _ => panic!("no strategy for the data of {name}"),
     }

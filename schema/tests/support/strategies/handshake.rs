@@ -13,10 +13,7 @@ pub(super) fn plugin_lines() -> impl Strategy<Value = PluginLine> {
     prop_oneof![
         manifests().prop_map(|manifest| PluginLine::announce(Dialect::One, manifest)),
         manifests().prop_map(|manifest| {
-            PluginLine::Hello(Hello {
-                protocol_version: 2,
-                manifest: Box::new(manifest),
-            })
+            PluginLine::Hello(Hello { protocol_version: 2, manifest: Box::new(manifest) })
         }),
         readies().prop_map(PluginLine::Ready),
     ]

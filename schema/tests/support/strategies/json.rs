@@ -100,11 +100,7 @@ fn edge_number() -> BoxedStrategy<Value> {
         json!(-1e30),
         json!(1e300),
     ];
-    prop_oneof![
-        prop::sample::select(edges),
-        any::<i64>().prop_map(Value::from)
-    ]
-    .boxed()
+    prop_oneof![prop::sample::select(edges), any::<i64>().prop_map(Value::from)].boxed()
 }
 
 /// Any JSON.
@@ -128,9 +124,7 @@ pub(crate) fn edge_json() -> BoxedStrategy<Value> {
 /// Any JSON that keeps its meaning when it is written and read: everything but `null`, which a
 /// missing member means as well.
 pub(super) fn any_data() -> BoxedStrategy<Value> {
-    edge_json()
-        .prop_map(|value| if value.is_null() { json!({}) } else { value })
-        .boxed()
+    edge_json().prop_map(|value| if value.is_null() { json!({}) } else { value }).boxed()
 }
 
 /// Any JSON object.

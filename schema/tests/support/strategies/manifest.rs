@@ -42,36 +42,20 @@ fn server_paths() -> impl Strategy<Value = String> {
         1 => Just(".well-known".to_owned()),
         1 => Just(String::new()),
     ];
-    let first = prop_oneof![
-        "[a-z]{1,6}",
-        Just("_eventsx".to_owned()),
-        Just("_tem".to_owned())
-    ];
+    let first = prop_oneof!["[a-z]{1,6}", Just("_eventsx".to_owned()), Just("_tem".to_owned())];
     let path = (first, prop::collection::vec(segment, 0..3))
         .prop_map(|(first, rest)| format!("/{}", [vec![first], rest].concat().join("/")));
     prop_oneof![9 => path, 1 => Just("/".to_owned())]
 }
 
 fn event_patterns() -> impl Strategy<Value = String> {
-    prop_oneof![
-        "[a-z0-9_-]{1,8}(\\.[a-z0-9_-]{1,8}){0,3}(\\.\\*)?",
-        Just("*".to_owned()),
-    ]
+    prop_oneof!["[a-z0-9_-]{1,8}(\\.[a-z0-9_-]{1,8}){0,3}(\\.\\*)?", Just("*".to_owned()),]
 }
 
 fn nav_entries() -> impl Strategy<Value = NavEntry> {
-    let section = prop::sample::select(vec![
-        NavSection::Platform,
-        NavSection::Settings,
-        NavSection::Project,
-    ]);
-    let parts = (
-        some_text(),
-        some_text(),
-        section,
-        client_paths(),
-        any::<u32>(),
-    );
+    let section =
+        prop::sample::select(vec![NavSection::Platform, NavSection::Settings, NavSection::Project]);
+    let parts = (some_text(), some_text(), section, client_paths(), any::<u32>());
     parts.prop_map(|(label, icon, section, path, order)| NavEntry {
         label,
         icon,
@@ -84,11 +68,7 @@ fn nav_entries() -> impl Strategy<Value = NavEntry> {
 fn bundles() -> impl Strategy<Value = UiManifest> {
     let routes = (client_paths(), text()).prop_map(|(path, title)| UiRoute { path, title });
     let parts = (some_text(), some(text()), some(routes));
-    parts.prop_map(|(entry_js, css, routes)| UiManifest {
-        entry_js,
-        css,
-        routes,
-    })
+    parts.prop_map(|(entry_js, css, routes)| UiManifest { entry_js, css, routes })
 }
 
 /// Permissions a manifest may ask for.
@@ -102,12 +82,8 @@ pub(super) fn manifests() -> impl Strategy<Value = PluginManifest> {
     let people = (names(), versions(), maybe(text()), maybe(text()));
     let console = (some(nav_entries()), maybe(bundles()), any::<bool>());
     let needs = (any::<bool>(), any::<bool>(), server_paths());
-    let wishes = (
-        some(server_paths()),
-        some(capabilities),
-        some(permissions()),
-        some(event_patterns()),
-    );
+    let wishes =
+        (some(server_paths()), some(capabilities), some(permissions()), some(event_patterns()));
     (people, console, needs, wishes).prop_map(|(people, console, needs, wishes)| {
         let (name, version, display_name, description) = people;
         let (nav, ui, hide_header) = console;

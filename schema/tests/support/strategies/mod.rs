@@ -37,9 +37,7 @@ pub(crate) fn messages(kind: &str) -> BoxedStrategy<Value> {
 fn written<T: Serialize + std::fmt::Debug>(
     values: impl Strategy<Value = T> + 'static,
 ) -> BoxedStrategy<Value> {
-    values
-        .prop_map(|value| serde_json::to_value(value).unwrap())
-        .boxed()
+    values.prop_map(|value| serde_json::to_value(value).unwrap()).boxed()
 }
 
 /// Any text.

@@ -12,46 +12,39 @@ use super::{maybe, some, text};
 pub(super) fn projects() -> impl Strategy<Value = Project> {
     let texts = prop::array::uniform9(text());
     let parts = (any::<i32>(), texts, maybe(text()), any::<bool>());
-    parts.prop_map(
-        |(id, texts, last_deployment, enable_preview_environments)| {
-            let [
-                name,
-                slug,
-                repo_name,
-                repo_owner,
-                main_branch,
-                preset,
-                source_type,
-                created_at,
-                updated_at,
-            ] = texts;
-            Project {
-                id,
-                name,
-                slug,
-                repo_name,
-                repo_owner,
-                main_branch,
-                preset,
-                source_type,
-                created_at,
-                updated_at,
-                last_deployment,
-                enable_preview_environments,
-            }
-        },
-    )
+    parts.prop_map(|(id, texts, last_deployment, enable_preview_environments)| {
+        let [
+            name,
+            slug,
+            repo_name,
+            repo_owner,
+            main_branch,
+            preset,
+            source_type,
+            created_at,
+            updated_at,
+        ] = texts;
+        Project {
+            id,
+            name,
+            slug,
+            repo_name,
+            repo_owner,
+            main_branch,
+            preset,
+            source_type,
+            created_at,
+            updated_at,
+            last_deployment,
+            enable_preview_environments,
+        }
+    })
 }
 
 /// Any environment.
 pub(super) fn environments() -> impl Strategy<Value = Environment> {
     let ids = (any::<i32>(), any::<i32>(), any::<Option<i32>>());
-    let parts = (
-        ids,
-        prop::array::uniform4(text()),
-        maybe(text()),
-        any::<bool>(),
-    );
+    let parts = (ids, prop::array::uniform4(text()), maybe(text()), any::<bool>());
     parts.prop_map(|(ids, texts, branch, is_preview)| {
         let (id, project_id, current_deployment_id) = ids;
         let [name, slug, created_at, updated_at] = texts;
@@ -75,15 +68,8 @@ pub(super) fn deployments() -> impl Strategy<Value = Deployment> {
     let parts = (ids, text(), text(), prop::array::uniform7(maybe(text())));
     parts.prop_map(|(ids, state, created_at, texts)| {
         let (id, project_id, environment_id) = ids;
-        let [
-            branch,
-            tag,
-            commit_sha,
-            commit_message,
-            commit_author,
-            started_at,
-            finished_at,
-        ] = texts;
+        let [branch, tag, commit_sha, commit_message, commit_author, started_at, finished_at] =
+            texts;
         Deployment {
             id,
             project_id,

@@ -24,11 +24,7 @@ impl ExternalPlugin for SlackNotifier {
         if event.event_type != "deployment.succeeded" {
             return;
         }
-        let url = event
-            .data
-            .get("url")
-            .and_then(|v| v.as_str())
-            .unwrap_or_default();
+        let url = event.data.get("url").and_then(|v| v.as_str()).unwrap_or_default();
         // Post to Slack webhook, etc.
         tracing::info!(url, "Deployment succeeded — notifying Slack");
         let _ = std::fs::write(ctx.data_dir().join("last-url"), url);
@@ -59,28 +55,13 @@ mod tests {
     #[tokio::test]
     async fn it_serves_settings_and_hears_of_deployments_in_both_dialects() {
         for dialect in Dialect::ALL {
-            let plugin = TestPlugin::builder(SlackNotifier)
-                .dialect(dialect)
-                .start()
-                .await
-                .unwrap();
-            let written = plugin
-                .patch("/settings")
-                .body("#deploys")
-                .send()
-                .await
-                .unwrap();
+            let plugin = TestPlugin::builder(SlackNotifier).dialect(dialect).start().await.unwrap();
+            let written = plugin.patch("/settings").body("#deploys").send().await.unwrap();
             assert_eq!(written.status(), 204);
-            assert_eq!(
-                plugin.get("/settings").send().await.unwrap().text(),
-                "#deploys"
-            );
+            assert_eq!(plugin.get("/settings").send().await.unwrap().text(), "#deploys");
 
             let data = serde_json::json!({ "url": "https://shop.example" });
-            plugin
-                .emit(event("deployment.succeeded", data))
-                .await
-                .unwrap();
+            plugin.emit(event("deployment.succeeded", data)).await.unwrap();
             let noted = std::fs::read_to_string(plugin.data_dir().join("last-url")).unwrap();
             assert_eq!(noted, "https://shop.example");
             plugin.stop().await.unwrap();

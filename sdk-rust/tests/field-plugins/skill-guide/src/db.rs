@@ -20,20 +20,16 @@ impl YourStore {
     pub async fn open(data_dir: &Path) -> Result<Self, StoreError> {
         let path = data_dir.join("your-plugin.json");
         if !tokio::fs::try_exists(&path).await.unwrap_or(false) {
-            tokio::fs::write(&path, "{}")
-                .await
-                .map_err(|e| StoreError::Connect {
-                    path: path.display().to_string(),
-                    reason: e.to_string(),
-                })?;
+            tokio::fs::write(&path, "{}").await.map_err(|e| StoreError::Connect {
+                path: path.display().to_string(),
+                reason: e.to_string(),
+            })?;
         }
         Ok(Self { path })
     }
 
     pub async fn get_settings(&self) -> PluginSettings {
-        let text = tokio::fs::read_to_string(&self.path)
-            .await
-            .unwrap_or_default();
+        let text = tokio::fs::read_to_string(&self.path).await.unwrap_or_default();
         serde_json::from_str(&text).unwrap_or_default()
     }
 

@@ -135,9 +135,7 @@ async fn serve_ui_asset(Path(path): Path<String>) -> Response {
 fn serve_embedded_file(dist: &Dir<'static>, path: &str) -> Response {
     match dist.get_file(path) {
         Some(file) => {
-            let mime = mime_guess::from_path(path)
-                .first_or_octet_stream()
-                .to_string();
+            let mime = mime_guess::from_path(path).first_or_octet_stream().to_string();
             let cache = if path == "index.html" {
                 "no-cache"
             } else {
@@ -167,33 +165,14 @@ mod tests {
     #[tokio::test]
     async fn its_routes_answer_and_its_settings_are_kept() {
         let dir = tempfile::tempdir().expect("create temp dir");
-        let plugin = TestPlugin::builder(YourPlugin)
-            .data_dir(dir.path())
-            .start()
-            .await
-            .unwrap();
+        let plugin = TestPlugin::builder(YourPlugin).data_dir(dir.path()).start().await.unwrap();
         let changed = serde_json::json!({ "someSetting": "mine" });
-        let answer = plugin
-            .patch("/settings")
-            .json(&changed)
-            .send()
-            .await
-            .unwrap();
+        let answer = plugin.patch("/settings").json(&changed).send().await.unwrap();
         assert_eq!(answer.status(), 200);
         plugin.stop().await.unwrap();
 
-        let plugin = TestPlugin::builder(YourPlugin)
-            .data_dir(dir.path())
-            .start()
-            .await
-            .unwrap();
-        let kept: PluginSettings = plugin
-            .get("/settings")
-            .send()
-            .await
-            .unwrap()
-            .json()
-            .unwrap();
+        let plugin = TestPlugin::builder(YourPlugin).data_dir(dir.path()).start().await.unwrap();
+        let kept: PluginSettings = plugin.get("/settings").send().await.unwrap().json().unwrap();
         assert_eq!(kept.some_setting, "mine");
     }
 
@@ -206,17 +185,8 @@ mod tests {
             let page = plugin.get(path).send().await.unwrap();
             assert!(page.text().contains("Your Plugin"), "{path}");
         }
-        let asset = plugin
-            .get("/ui/assets/index-Bk3xQ9ta.js")
-            .send()
-            .await
-            .unwrap();
-        assert!(
-            asset.headers()["cache-control"]
-                .to_str()
-                .unwrap()
-                .contains("immutable")
-        );
+        let asset = plugin.get("/ui/assets/index-Bk3xQ9ta.js").send().await.unwrap();
+        assert!(asset.headers()["cache-control"].to_str().unwrap().contains("immutable"));
         // The routes are the author's own: the SDK promises nothing of them.
         assert!(!plugin.ready().has_ui);
     }
@@ -225,10 +195,7 @@ mod tests {
     async fn its_event_hook_can_spawn() {
         let plugin = TestPlugin::start(YourPlugin).await.unwrap();
         let noted = plugin.data_dir().join("deployed");
-        let deployed = event(
-            "deployment.succeeded",
-            serde_json::json!({ "project_id": 7 }),
-        );
+        let deployed = event("deployment.succeeded", serde_json::json!({ "project_id": 7 }));
         let id = deployed.id.clone();
         plugin.emit(deployed).await.unwrap();
         let noted = tokio::time::timeout(std::time::Duration::from_secs(10), async {
