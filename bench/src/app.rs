@@ -20,13 +20,8 @@ struct Item {
     score: f64,
 }
 
-const ITEM: Item = Item {
-    id: 7,
-    name: "shop",
-    state: "ready",
-    labels: ["blue", "round"],
-    score: 0.5,
-};
+const ITEM: Item =
+    Item { id: 7, name: "shop", state: "ready", labels: ["blue", "round"], score: 0.5 };
 
 /// The routes under measure.
 pub fn routes<S: Clone + Send + Sync + 'static>() -> Router<S> {

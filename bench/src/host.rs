@@ -63,15 +63,10 @@ impl Channel {
 
     /// [`open`](Self::open), or `None` for a 409.
     fn try_open(socket: &Path) -> Result<Option<Self>, BenchError> {
-        let mut request = format!("ws://plugin{}", path::CHANNEL)
-            .into_client_request()
-            .map_err(failed)?;
-        request
-            .headers_mut()
-            .insert(header::AUTH_SIGNATURE, HeaderValue::from_static(SECRET));
-        let config = WebSocketConfig::default()
-            .read_buffer_size(READ_BUFFER)
-            .write_buffer_size(0);
+        let mut request =
+            format!("ws://plugin{}", path::CHANNEL).into_client_request().map_err(failed)?;
+        request.headers_mut().insert(header::AUTH_SIGNATURE, HeaderValue::from_static(SECRET));
+        let config = WebSocketConfig::default().read_buffer_size(READ_BUFFER).write_buffer_size(0);
         match client::client_with_config(request, dial(socket)?, Some(config)) {
             Ok((socket, _)) => Ok(Some(Self(socket))),
             Err(HandshakeError::Failure(Error::Http(response)))

@@ -10,6 +10,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::task::JoinSet;
 
 use crate::host::PATIENCE;
+use crate::placement::{Placement, Processors};
 use crate::process::Process;
 use crate::report::{Goal, Row, Unit};
 use crate::rounds::Series;
@@ -55,7 +56,9 @@ pub fn throughput(
     let mut rates = [Series::default(), Series::default()];
     let mut costs = [Series::default(), Series::default()];
     for round in 0..effort.rounds {
-        eprintln!("throughput: round {} of {}", round + 1, effort.rounds);
+        if round % 10 == 0 {
+            eprintln!("throughput: round {} of {}", round + 1, effort.rounds);
+        }
         for (side, process) in [plugin, bare].into_iter().enumerate() {
             let cpu = process.cpu()?;
             let load = run(&process.socket(), &request, Until::Elapsed(effort.load))?;
@@ -77,35 +80,49 @@ pub fn throughput(
     ])
 }
 
-/// The time of one request at a time: through the SDK and without it.
+/// The time of one request at a time, in both fixed placements: through the SDK and without it.
 ///
 /// # Errors
 /// When a side fails to answer.
-pub fn latency(effort: Effort, plugin: &Process, bare: &Process) -> Result<Row, BenchError> {
-    let request = app::signed_get(app::JSON_PATH);
-    let mut medians = [Series::default(), Series::default()];
+pub fn latency(effort: Effort, plugin: &Process, bare: &Process) -> Result<Vec<Row>, BenchError> {
+    let processors = Processors::all()?;
+    let places = [Placement::Together, Placement::Apart];
+    let mut medians = places.map(|_| [Series::default(), Series::default()]);
     for round in 0..effort.rounds {
-        eprintln!("latency: round {} of {}", round + 1, effort.rounds);
-        for (side, process) in [plugin, bare].into_iter().enumerate() {
-            let mut stream = host::dial(&process.socket())?;
-            for _ in 0..WARM_UP {
-                exchange(&mut stream, &request)?;
+        if round % 10 == 0 {
+            eprintln!("latency: round {} of {}", round + 1, effort.rounds);
+        }
+        for (place, medians) in places.into_iter().zip(&mut medians) {
+            processors.place(place, &[plugin, bare])?;
+            for (series, process) in medians.iter_mut().zip([plugin, bare]) {
+                series.push(one_by_one(process, effort.requests)?);
             }
-            let mut times = Series::default();
-            for _ in 0..effort.requests {
-                let start = Instant::now();
-                exchange(&mut stream, &request)?;
-                times.push(start.elapsed().as_secs_f64());
-            }
-            medians[side].push(times.median());
         }
     }
-    let [sdk, without] = &medians;
-    Ok(
-        Row::compare("latency", "request p50, 1 connection", Unit::Seconds)
+    processors.place(Placement::Free, &[plugin, bare])?;
+    let rows = places.into_iter().zip(&medians).map(|(place, [sdk, without])| {
+        let (name, what) = (place.name(), format!("request p50, 1 connection, {}", place.name()));
+        Row::compare(&format!("latency-{name}"), &what, Unit::Seconds)
             .between(sdk, without)
-            .goal(Goal::RatioAtMost(1.05)),
-    )
+            .goal(Goal::RatioAtMost(1.05))
+    });
+    Ok(rows.collect())
+}
+
+/// The median time of `requests` on one connection.
+fn one_by_one(process: &Process, requests: u64) -> Result<f64, BenchError> {
+    let request = app::signed_get(app::JSON_PATH);
+    let mut stream = host::dial(&process.socket())?;
+    for _ in 0..WARM_UP {
+        exchange(&mut stream, &request)?;
+    }
+    let mut times = Series::default();
+    for _ in 0..requests {
+        let start = Instant::now();
+        exchange(&mut stream, &request)?;
+        times.push(start.elapsed().as_secs_f64());
+    }
+    Ok(times.median())
 }
 
 /// What a load was.
@@ -152,9 +169,8 @@ pub fn run(socket: &Path, request: &[u8], until: Until) -> Result<Load, BenchErr
             }
             Ok(requests)
         });
-        let requests = all
-            .await
-            .map_err(|_| BenchError::unexpected("the server stopped answering"))??;
+        let requests =
+            all.await.map_err(|_| BenchError::unexpected("the server stopped answering"))??;
         let took = start.elapsed();
         Ok(Load { requests, took })
     })
@@ -171,11 +187,7 @@ impl Connection {
         let stream = tokio::net::UnixStream::connect(socket)
             .await
             .map_err(BenchError::system("connect to a server"))?;
-        Ok(Self {
-            stream,
-            request: request.to_vec(),
-            buffer: vec![0; BUFFER],
-        })
+        Ok(Self { stream, request: request.to_vec(), buffer: vec![0; BUFFER] })
     }
 
     async fn load(mut self, start: Instant, until: Until) -> Result<u64, BenchError> {
@@ -194,10 +206,7 @@ impl Connection {
     }
 
     async fn exchange(&mut self) -> Result<(), BenchError> {
-        self.stream
-            .write_all(&self.request)
-            .await
-            .map_err(BenchError::system("send a request"))?;
+        self.stream.write_all(&self.request).await.map_err(BenchError::system("send a request"))?;
         let mut filled = 0;
         loop {
             let read = self
@@ -218,15 +227,12 @@ impl Connection {
 /// # Errors
 /// When the response is missing or no 200.
 pub fn exchange(stream: &mut UnixStream, request: &[u8]) -> Result<Vec<u8>, BenchError> {
-    stream
-        .write_all(request)
-        .map_err(BenchError::system("send a request"))?;
+    stream.write_all(request).map_err(BenchError::system("send a request"))?;
     let mut buffer = [0; BUFFER];
     let mut filled = 0;
     loop {
-        let read = stream
-            .read(&mut buffer[filled..])
-            .map_err(BenchError::system("read a response"))?;
+        let read =
+            stream.read(&mut buffer[filled..]).map_err(BenchError::system("read a response"))?;
         filled += read;
         if let Some(body) = is_whole(&buffer[..filled], read)? {
             return Ok(buffer[body..filled].to_vec());
@@ -261,11 +267,7 @@ fn content_length(head: &[u8]) -> Option<usize> {
     let line = head
         .split(|byte| *byte == b'\n')
         .find(|line| line.len() > NAME.len() && line[..NAME.len()].eq_ignore_ascii_case(NAME))?;
-    std::str::from_utf8(&line[NAME.len()..])
-        .ok()?
-        .trim()
-        .parse()
-        .ok()
+    std::str::from_utf8(&line[NAME.len()..]).ok()?.trim().parse().ok()
 }
 
 #[cfg(test)]

@@ -63,10 +63,7 @@ impl Resident {
             let kib: u64 = line.split_whitespace().next()?.parse().ok()?;
             Some(kib * 1024)
         };
-        Some(Self {
-            all: field("VmRSS:")?,
-            anonymous: field("RssAnon:")?,
-        })
+        Some(Self { all: field("VmRSS:")?, anonymous: field("RssAnon:")? })
     }
 }
 
@@ -144,22 +141,14 @@ fn growth_row(what: &str, total: u64, looks: &[f64]) -> Row {
     let late = middle(&looks[looks.len() - quarter..]) - middle(&looks[half..half + quarter]);
     let growth = last - first;
     let shown = |bytes: f64| format!("{:+.2} MB", bytes / MB);
-    Row::compare(
-        &format!("growth-{what}"),
-        &format!("memory over {total} {what}"),
-        Unit::Bytes,
-    )
-    .values(last, first)
-    .rounds(looks)
-    .verdict(
-        &format!("{} at most, flat at the end", shown(NOISE_BYTES)),
-        growth <= NOISE_BYTES && late <= FLAT_BYTES,
-    )
-    .note(&format!(
-        "{} since the warm-up, {} in the last half",
-        shown(growth),
-        shown(late)
-    ))
+    Row::compare(&format!("growth-{what}"), &format!("memory over {total} {what}"), Unit::Bytes)
+        .values(last, first)
+        .rounds(looks)
+        .verdict(
+            &format!("{} at most, flat at the end", shown(NOISE_BYTES)),
+            growth <= NOISE_BYTES && late <= FLAT_BYTES,
+        )
+        .note(&format!("{} since the warm-up, {} in the last half", shown(growth), shown(late)))
 }
 
 #[cfg(test)]
@@ -176,25 +165,13 @@ mod tests {
 
     #[test]
     fn growth_is_none_when_little_and_flat_at_the_end() {
-        let steady: Vec<_> = (0..LOOKS)
-            .map(|look| 8.0 * MB + (look % 2) as f64)
-            .collect();
+        let steady: Vec<_> = (0..LOOKS).map(|look| 8.0 * MB + (look % 2) as f64).collect();
         assert_eq!(growth_row("x", 1, &steady).met(), Some(true));
-        let leaking: Vec<_> = (0..LOOKS)
-            .map(|look| (8.0 + 0.04 * look as f64) * MB)
-            .collect();
-        assert_eq!(
-            growth_row("x", 1, &leaking).met(),
-            Some(true),
-            "0.8 MB in all"
-        );
-        let leaking: Vec<_> = (0..LOOKS)
-            .map(|look| (8.0 + 0.06 * look as f64) * MB)
-            .collect();
+        let leaking: Vec<_> = (0..LOOKS).map(|look| (8.0 + 0.04 * look as f64) * MB).collect();
+        assert_eq!(growth_row("x", 1, &leaking).met(), Some(true), "0.8 MB in all");
+        let leaking: Vec<_> = (0..LOOKS).map(|look| (8.0 + 0.06 * look as f64) * MB).collect();
         assert_eq!(growth_row("x", 1, &leaking).met(), Some(false));
-        let late: Vec<_> = (0..LOOKS)
-            .map(|look| if look < 16 { 0.0 } else { 0.5 * MB })
-            .collect();
+        let late: Vec<_> = (0..LOOKS).map(|look| if look < 16 { 0.0 } else { 0.5 * MB }).collect();
         assert_eq!(growth_row("x", 1, &late).met(), Some(false));
     }
 }

@@ -41,6 +41,16 @@ impl Placement {
             Self::Free => "free",
         }
     }
+
+    /// For the line below the table.
+    #[must_use]
+    pub fn explain(self) -> &'static str {
+        match self {
+            Self::Together => "both ends on one processor, so the ratio is that of the work done",
+            Self::Apart => "each end on a processor of its own",
+            Self::Free => "where the scheduler wants; luck decides more than code, so no goal",
+        }
+    }
 }
 
 impl Processors {
@@ -57,19 +67,14 @@ impl Processors {
     /// # Errors
     /// When the system refuses.
     pub fn place(&self, placement: Placement, processes: &[&Process]) -> Result<(), BenchError> {
-        let (first, last) = (
-            self.only(self.numbers().next()),
-            self.only(self.numbers().last()),
-        );
+        let (first, last) = (self.only(self.numbers().next()), self.only(self.numbers().last()));
         let (own, other) = match placement {
             Placement::Together => (first, first),
             Placement::Apart => (first, last),
             Placement::Free => (self.0, self.0),
         };
         sched_setaffinity(None, &own).map_err(refused)?;
-        processes
-            .iter()
-            .try_for_each(|process| pin(process, &other))
+        processes.iter().try_for_each(|process| pin(process, &other))
     }
 
     fn numbers(&self) -> impl Iterator<Item = usize> {

@@ -98,10 +98,7 @@ impl Process {
     pub fn bare(binary: Binary, more: &[&str]) -> Result<Self, BenchError> {
         let dir = directory()?;
         let mut command = Command::new(binary.path()?);
-        command
-            .arg("--socket-path")
-            .arg(dir.path().join("p.sock"))
-            .args(more);
+        command.arg("--socket-path").arg(dir.path().join("p.sock")).args(more);
         Self::start(command, dir, |_, stdout| read_line(stdout, "listening"))
     }
 
@@ -110,11 +107,7 @@ impl Process {
         dir: TempDir,
         until: impl FnOnce(&mut Child, &mut BufReader<ChildStdout>) -> Result<(), BenchError>,
     ) -> Result<Self, BenchError> {
-        command
-            .env_clear()
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::null());
+        command.env_clear().stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null());
         let what = || format!("start {}", command.get_program().display());
         let what = what();
         let start = Instant::now();
@@ -126,12 +119,7 @@ impl Process {
         let listening = until(&mut child, &mut stdout);
         let started_in = start.elapsed();
         // Made before the outcome is looked at, so that a failed one is ended too.
-        let process = Self {
-            child,
-            dir,
-            started_in,
-            _stdout: stdout,
-        };
+        let process = Self { child, dir, started_in, _stdout: stdout };
         listening.map(|()| process)
     }
 
@@ -182,10 +170,7 @@ impl Drop for Process {
 
 /// A directory with a path short enough for a socket.
 fn directory() -> Result<TempDir, BenchError> {
-    tempfile::Builder::new()
-        .prefix("tpb")
-        .tempdir()
-        .map_err(BenchError::system("make a directory"))
+    tempfile::Builder::new().prefix("tpb").tempdir().map_err(BenchError::system("make a directory"))
 }
 
 fn dialect_line(dialect: Dialect) -> &'static str {
@@ -197,9 +182,7 @@ fn dialect_line(dialect: Dialect) -> &'static str {
 
 fn read_line(stdout: &mut BufReader<ChildStdout>, wanted: &str) -> Result<(), BenchError> {
     let mut line = String::new();
-    stdout
-        .read_line(&mut line)
-        .map_err(BenchError::system("read from the process"))?;
+    stdout.read_line(&mut line).map_err(BenchError::system("read from the process"))?;
     if line.contains(wanted) {
         return Ok(());
     }

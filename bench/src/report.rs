@@ -159,10 +159,7 @@ impl Row {
             }
         });
         let (goal, met) = match &self.goal {
-            Some(verdict) => (
-                verdict.goal.as_str(),
-                if verdict.met { MET } else { MISSED },
-            ),
+            Some(verdict) => (verdict.goal.as_str(), if verdict.met { MET } else { MISSED }),
             None => ("", ""),
         };
         [
@@ -220,22 +217,14 @@ impl Report {
                 lines.push(format!("{}: {note}", row.what));
             }
         }
-        let missed = self
-            .rows
-            .iter()
-            .filter(|row| row.met() == Some(false))
-            .count();
+        let missed = self.rows.iter().filter(|row| row.met() == Some(false)).count();
         let goals = self.rows.iter().filter(|row| row.met().is_some()).count();
         lines.push(format!(
             "{} of {goals} goals met, in {:.0} s on {} processors{}",
             goals - missed,
             self.seconds,
             self.processors,
-            if self.quick {
-                "; --quick, so numbers are rough"
-            } else {
-                ""
-            }
+            if self.quick { "; --quick, so numbers are rough" } else { "" }
         ));
         lines
     }
@@ -283,26 +272,12 @@ mod tests {
             quick: false,
             processors: 2,
             seconds: 3.0,
-            rows: vec![
-                row(0.000_02, 0.000_01)
-                    .goal(Goal::RatioAtMost(1.5))
-                    .note("slow"),
-            ],
+            rows: vec![row(0.000_02, 0.000_01).goal(Goal::RatioAtMost(1.5)).note("slow")],
         };
         let text = report.lines().join("\n");
-        for part in [
-            "20.0 µs",
-            "10.0 µs",
-            "×2.00",
-            "×1.5 or less",
-            "missed",
-            "a thing: slow",
-        ] {
+        for part in ["20.0 µs", "10.0 µs", "×2.00", "×1.5 or less", "missed", "a thing: slow"] {
             assert!(text.contains(part), "{part} in {text}");
         }
-        assert!(
-            text.ends_with("0 of 1 goals met, in 3 s on 2 processors"),
-            "{text}"
-        );
+        assert!(text.ends_with("0 of 1 goals met, in 3 s on 2 processors"), "{text}");
     }
 }

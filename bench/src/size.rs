@@ -13,11 +13,9 @@ const BYTES: f64 = 4e6;
 /// When one was not built.
 pub fn measure() -> Result<Row, BenchError> {
     let (plugin, bare) = (bytes(Binary::Minimal)?, bytes(Binary::Bare)?);
-    Ok(
-        Row::compare("size", "binary of the minimal plugin", Unit::Bytes)
-            .values(plugin, bare)
-            .goal(Goal::AtMost(BYTES)),
-    )
+    Ok(Row::compare("size", "binary of the minimal plugin", Unit::Bytes)
+        .values(plugin, bare)
+        .goal(Goal::AtMost(BYTES)))
 }
 
 fn bytes(binary: Binary) -> Result<f64, BenchError> {

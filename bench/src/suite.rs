@@ -41,51 +41,21 @@ struct Effort {
 }
 
 const FULL: Effort = Effort {
-    throughput: load::Effort {
-        rounds: 21,
-        load: Duration::from_millis(800),
-        requests: 0,
-    },
-    latency: load::Effort {
-        rounds: 31,
-        load: Duration::ZERO,
-        requests: 2_000,
-    },
+    throughput: load::Effort { rounds: 21, load: Duration::from_millis(800), requests: 0 },
+    latency: load::Effort { rounds: 31, load: Duration::ZERO, requests: 2_000 },
     spawns: 60,
-    channel: channel::Effort {
-        rounds: 31,
-        trips: 1_000,
-    },
+    channel: channel::Effort { rounds: 31, trips: 1_000 },
     idle: 5,
-    growth: memory::Effort {
-        requests: 1_000_000,
-        events: 100_000,
-        reconnects: 1_000,
-    },
+    growth: memory::Effort { requests: 1_000_000, events: 100_000, reconnects: 1_000 },
 };
 
 const QUICK: Effort = Effort {
-    throughput: load::Effort {
-        rounds: 5,
-        load: Duration::from_millis(300),
-        requests: 0,
-    },
-    latency: load::Effort {
-        rounds: 9,
-        load: Duration::ZERO,
-        requests: 1_000,
-    },
+    throughput: load::Effort { rounds: 5, load: Duration::from_millis(300), requests: 0 },
+    latency: load::Effort { rounds: 9, load: Duration::ZERO, requests: 1_000 },
     spawns: 15,
-    channel: channel::Effort {
-        rounds: 7,
-        trips: 500,
-    },
+    channel: channel::Effort { rounds: 7, trips: 500 },
     idle: 1,
-    growth: memory::Effort {
-        requests: 50_000,
-        events: 5_000,
-        reconnects: 50,
-    },
+    growth: memory::Effort { requests: 50_000, events: 5_000, reconnects: 50 },
 };
 
 /// Makes every measurement, or those in `only`.
@@ -119,11 +89,7 @@ impl Measurement {
             }
             Self::Latency => {
                 let servers = Servers::start()?;
-                vec![load::latency(
-                    effort.latency,
-                    &servers.plugin,
-                    &servers.bare,
-                )?]
+                load::latency(effort.latency, &servers.plugin, &servers.bare)?
             }
             Self::Spawn => spawn::measure(effort.spawns)?.into(),
             Self::Channel => channel::measure(effort.channel)?,
@@ -146,10 +112,6 @@ impl Servers {
     fn start() -> Result<Self, BenchError> {
         let plugin = Process::plugin(Binary::Plugin, Dialect::Two, &[])?;
         let channel = Channel::open(&plugin.socket())?;
-        Ok(Self {
-            plugin,
-            bare: Process::bare(Binary::Bare, &[])?,
-            _channel: channel,
-        })
+        Ok(Self { plugin, bare: Process::bare(Binary::Bare, &[])?, _channel: channel })
     }
 }

@@ -210,7 +210,8 @@ impl Tail {
     pub(crate) async fn find(&self, wanted: impl Fn(&str) -> bool) -> Option<String> {
         let mut changed = self.changed.subscribe();
         loop {
-            let found = self.lock().lines.iter().find(|line| wanted(line)).cloned();
+            // Not under the lock: what a caller looks at may be this very tail.
+            let found = self.lines().into_iter().find(|line| wanted(line));
             if found.is_some() {
                 return found;
             }

@@ -10,14 +10,11 @@ fn main() -> Result<()> {
         .skip_while(|argument| argument != "--socket-path")
         .nth(1)
         .ok_or_else(|| Error::other("--socket-path is missing"))?;
-    tokio::runtime::Builder::new_multi_thread()
-        .enable_all()
-        .build()?
-        .block_on(async {
-            let listener = UnixListener::bind(path)?;
-            let mut stdout = std::io::stdout();
-            stdout.write_all(b"listening\n")?;
-            stdout.flush()?;
-            axum::serve(listener, app::routes()).await
-        })
+    tokio::runtime::Builder::new_multi_thread().enable_all().build()?.block_on(async {
+        let listener = UnixListener::bind(path)?;
+        let mut stdout = std::io::stdout();
+        stdout.write_all(b"listening\n")?;
+        stdout.flush()?;
+        axum::serve(listener, app::routes()).await
+    })
 }

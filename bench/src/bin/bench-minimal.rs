@@ -10,9 +10,7 @@ impl ExternalPlugin for Hello {
     }
 
     fn router(&self, ctx: PluginContext) -> axum::Router {
-        axum::Router::new()
-            .route("/hello", get(|| async { "Hello" }))
-            .with_state(ctx)
+        axum::Router::new().route("/hello", get(|| async { "Hello" })).with_state(ctx)
     }
 }
 

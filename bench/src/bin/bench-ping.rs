@@ -33,19 +33,16 @@ fn blocking(mut stream: UnixStream) {
 
 fn on_tokio(listener: UnixListener) -> Result<()> {
     listener.set_nonblocking(true)?;
-    tokio::runtime::Builder::new_multi_thread()
-        .enable_all()
-        .build()?
-        .block_on(async {
-            let listener = tokio::net::UnixListener::from_std(listener)?;
-            loop {
-                let (mut stream, _) = listener.accept().await?;
-                tokio::spawn(async move {
-                    let mut buffer = [0; PING];
-                    while stream.read_exact(&mut buffer).await.is_ok()
-                        && stream.write_all(&buffer).await.is_ok()
-                    {}
-                });
-            }
-        })
+    tokio::runtime::Builder::new_multi_thread().enable_all().build()?.block_on(async {
+        let listener = tokio::net::UnixListener::from_std(listener)?;
+        loop {
+            let (mut stream, _) = listener.accept().await?;
+            tokio::spawn(async move {
+                let mut buffer = [0; PING];
+                while stream.read_exact(&mut buffer).await.is_ok()
+                    && stream.write_all(&buffer).await.is_ok()
+                {}
+            });
+        }
+    })
 }

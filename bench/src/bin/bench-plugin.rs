@@ -40,9 +40,7 @@ impl Answers {
 }
 
 fn manifest() -> PluginManifest {
-    PluginManifest::builder("bench-plugin", "1.0.0")
-        .event("*")
-        .build()
+    PluginManifest::builder("bench-plugin", "1.0.0").event("*").build()
 }
 
 fn router(ctx: PluginContext) -> axum::Router {

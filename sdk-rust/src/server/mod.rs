@@ -1,9 +1,10 @@
 //! The socket server: from a request's first byte to author code and back (PROTOCOL.md, section
 //! "HTTP").
 //!
-//! [`socket`] binds, [`serve`] accepts and drains, [`gate`] lets in, and [`Dispatch`] knows which
-//! path belongs to whom.
+//! [`socket`] binds, [`serve`] accepts and drains, [`body`] finishes what nobody reads, [`gate`] lets
+//! in, and [`Dispatch`] knows which path belongs to whom.
 
+mod body;
 pub(crate) mod gate;
 pub(crate) mod problem;
 pub(crate) mod serve;

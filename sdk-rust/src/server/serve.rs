@@ -5,7 +5,6 @@ use std::io;
 use std::pin::pin;
 use std::sync::Arc;
 
-use axum::body::Body;
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
@@ -15,7 +14,7 @@ use tokio::sync::{oneshot, watch};
 use tokio::task::JoinHandle;
 use tokio::time::{Duration, sleep};
 
-use super::Dispatch;
+use super::{Dispatch, body};
 
 /// How long to wait before accepting again when the system has no descriptor to give.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
@@ -70,7 +69,10 @@ async fn run(listener: UnixListener, dispatch: Arc<Dispatch>, mut drain: oneshot
 async fn connection(stream: UnixStream, dispatch: Arc<Dispatch>, mut ending: watch::Receiver<()>) {
     let service = service_fn(move |request: hyper::Request<Incoming>| {
         let dispatch = Arc::clone(&dispatch);
-        async move { Ok::<_, Infallible>(dispatch.answer(request.map(Body::new)).await) }
+        let (parts, incoming) = request.into_parts();
+        let body = body::of_request(&parts.headers, incoming);
+        let request = hyper::Request::from_parts(parts, body);
+        async move { Ok::<_, Infallible>(dispatch.answer(request).await) }
     });
     let serving =
         http1::Builder::new().serve_connection(TokioIo::new(stream), service).with_upgrades();
