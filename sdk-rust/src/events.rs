@@ -12,7 +12,7 @@ use crate::{PluginContext, PluginSdkError};
 
 /// What the queue may hold, in KiB: a burst of ten thousand events fits, a host that never stops
 /// sending does not. Each event counts its own size, rounded up to whole KiB.
-const QUEUE_KIB: usize = 64 * 1024;
+const QUEUE_KIB: u32 = 64 * 1024;
 
 /// Where events go in, from the channel and from `POST /_events` alike.
 #[derive(Clone)]
@@ -39,20 +39,29 @@ pub(crate) struct IntakeClosed;
 
 /// A queue for events.
 pub(crate) fn queue() -> (EventIntake, EventDelivery) {
-    let room = Arc::new(Semaphore::new(QUEUE_KIB));
+    let room = Arc::new(Semaphore::new(QUEUE_KIB as usize));
     // Bounded by `room`: every queued event holds its share of it.
     let (sender, receiver) = mpsc::unbounded_channel();
     (EventIntake { room, queue: sender }, EventDelivery { queue: receiver })
 }
 
 impl EventIntake {
+    /// Takes an event over if there is room for it at once; hands it back if not.
+    pub(crate) fn try_put(&self, event: PluginEvent, bytes: usize) -> Result<(), PluginEvent> {
+        let Ok(permit) = Arc::clone(&self.room).try_acquire_many_owned(share(bytes)) else {
+            return Err(event);
+        };
+        match self.queue.send(Queued::Event(event, permit)) {
+            Err(mpsc::error::SendError(Queued::Event(event, _))) => Err(event),
+            _ => Ok(()),
+        }
+    }
+
     /// Takes an event over. Waits for room, so that a host that sends faster than the author's hook
     /// works is slowed down by its own socket.
     pub(crate) async fn put(&self, event: PluginEvent, bytes: usize) -> Result<(), IntakeClosed> {
-        let share = bytes.div_ceil(1024).clamp(1, QUEUE_KIB);
-        let share = u32::try_from(share).map_err(|_| IntakeClosed)?;
-        let permit =
-            Arc::clone(&self.room).acquire_many_owned(share).await.map_err(|_| IntakeClosed)?;
+        let room = Arc::clone(&self.room);
+        let permit = room.acquire_many_owned(share(bytes)).await.map_err(|_| IntakeClosed)?;
         self.queue.send(Queued::Event(event, permit)).map_err(|_| IntakeClosed)
     }
 
@@ -62,6 +71,11 @@ impl EventIntake {
         // Delivery may have ended already; then there is nothing to end.
         drop(self.queue.send(Queued::End));
     }
+}
+
+/// The part of the queue that an event of this size takes; the largest takes all of it.
+fn share(bytes: usize) -> u32 {
+    u32::try_from(bytes.div_ceil(1024)).unwrap_or(QUEUE_KIB).clamp(1, QUEUE_KIB)
 }
 
 impl EventDelivery {

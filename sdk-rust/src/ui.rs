@@ -12,7 +12,7 @@ use include_dir::Dir;
 use percent_encoding::percent_decode_str;
 use temps_plugin_schema::http::path;
 
-use crate::server::problem::problem;
+use crate::server::problem::{method_not_allowed, problem};
 use crate::{ErrorKind, PluginSdkError};
 
 const INDEX: &str = "index.html";
@@ -182,9 +182,7 @@ impl UiBundle {
     /// Answers a request at or below `/ui`.
     pub(crate) fn serve(&self, method: &Method, path: &str) -> Response<Body> {
         if method != Method::GET && method != Method::HEAD {
-            let mut response = problem(StatusCode::METHOD_NOT_ALLOWED, "the UI is read with GET");
-            response.headers_mut().insert(header::ALLOW, HeaderValue::from_static("GET, HEAD"));
-            return response;
+            return method_not_allowed("GET, HEAD", "the UI is read with GET");
         }
         if path == path::UI {
             return redirect();

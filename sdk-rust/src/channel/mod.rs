@@ -29,6 +29,8 @@ pub(crate) use link::Link;
 /// still a bound.
 const MESSAGE_BYTES: usize = 64 * 1024 * 1024;
 
+const READ_BUFFER_BYTES: usize = 8 * 1024;
+
 /// Accepts channels, one at a time, and tells everyone which one is live.
 pub(crate) struct ChannelHub {
     dialect: Dialect,
@@ -80,14 +82,16 @@ impl ChannelHub {
         let config = WebSocketConfig::default()
             .max_message_size(Some(MESSAGE_BYTES))
             .max_frame_size(Some(MESSAGE_BYTES))
+            // The whole free buffer is zeroed before each read: a large one costs more than it saves.
+            .read_buffer_size(READ_BUFFER_BYTES)
             // Host and plugin are on one machine: a frame is written when it is ready, not gathered.
             .write_buffer_size(0);
         let socket = WebSocketStream::from_raw_socket(io, Role::Server, Some(config)).await;
-        let (link, end) = link::start(socket, self.dialect, self.events.clone());
+        let (link, channel) = link::start(socket, self.dialect, self.events.clone());
         self.live.send_replace(Some(link));
         self.machine.step(Step::ChannelOpened);
         tracing::debug!("channel open");
-        let reason = end.await;
+        let reason = channel.await;
         self.live.send_replace(None);
         self.machine.step(Step::ChannelLost);
         tracing::debug!(%reason, "channel closed");

@@ -9,7 +9,9 @@ use std::sync::Arc;
 
 use axum::body::Body;
 use axum::extract::DefaultBodyLimit;
+use futures_util::FutureExt;
 use http::{Request, Response};
+use http_body::Body as _;
 use serde_json::Value;
 use temps_plugin_schema::{PluginEvent, PluginManifest, limits};
 use tower::{Service, ServiceExt};
@@ -74,13 +76,10 @@ where
     S::Future: Send + 'static,
 {
     fn call(&self, request: Request<Body>) -> BoxFuture<'static, Response<Body>> {
-        let answer = self.clone().oneshot(request);
-        Box::pin(async move {
-            match answer.await {
-                Ok(response) => response,
-                Err(never) => match never {},
-            }
-        })
+        Box::pin(self.clone().oneshot(request).map(|answer| match answer {
+            Ok(response) => response,
+            Err(never) => match never {},
+        }))
     }
 }
 
@@ -109,10 +108,7 @@ impl<P: ExternalPlugin> PluginCore for RustPlugin<P> {
             let router = tokio::task::block_in_place(|| self.0.router(ctx.clone()));
             hidden_routes::warn(&router, &self.0.manifest(), self.0.ui_assets().is_some());
             self.0.on_start_async(&ctx).await?;
-            // axum stops at 2 MB, the protocol asks for 16 MiB (HT-09). Outermost, so that a limit
-            // of the author's own still counts.
-            let router = router.layer(DefaultBodyLimit::max(limits::BODY_FLOOR_BYTES));
-            Ok(Arc::new(router) as Arc<dyn App>)
+            Ok(Arc::new(Routes(router)) as Arc<dyn App>)
         })
     }
 
@@ -129,6 +125,19 @@ impl<P: ExternalPlugin> PluginCore for RustPlugin<P> {
 
     fn on_shutdown<'a>(&'a self, ctx: &'a PluginContext) -> BoxFuture<'a, ()> {
         Box::pin(self.0.on_shutdown_async(ctx))
+    }
+}
+
+/// The author's routes, with the protocol's limit on bodies in place of axum's 2 MB (HT-09). A limit
+/// that the author sets on a route comes after it, and counts.
+struct Routes(axum::Router);
+
+impl App for Routes {
+    fn call(&self, mut request: Request<Body>) -> BoxFuture<'static, Response<Body>> {
+        if !request.body().is_end_stream() {
+            DefaultBodyLimit::max(limits::BODY_FLOOR_BYTES).apply(&mut request);
+        }
+        App::call(&self.0, request)
     }
 }
 

@@ -6,7 +6,6 @@ use std::path::PathBuf;
 use serde_json::Value;
 use temps_plugin_schema::handshake::{LaunchConfig, PluginLine};
 use temps_plugin_schema::{DecodeError, Dialect, PluginManifest, Secret, Wire, limits};
-use tokio::sync::oneshot;
 use tokio::time::timeout;
 
 use super::args::Arguments;
@@ -93,11 +92,8 @@ impl Handshake {
         let Some(stdin) = self.stdin.take() else {
             return Err(refused("stdin was read before"));
         };
-        let (sender, line) = oneshot::channel();
-        // A thread of its own: a read of stdin cannot be cancelled, and must not hold up the runtime.
-        std::thread::Builder::new().name("launch-line".to_owned()).spawn(move || {
-            drop(sender.send(read_line(stdin, limits::LAUNCH_LINE_BYTES)));
-        })?;
+        // A read of stdin cannot be cancelled: the runtime's end does not wait for its thread.
+        let line = tokio::task::spawn_blocking(move || read_line(stdin, limits::LAUNCH_LINE_BYTES));
         let line = match timeout(limits::HANDSHAKE_STEP, line).await {
             Ok(Ok(Ok(Some(line)))) => line,
             Ok(Ok(Ok(None))) => return Err(refused("stdin ended before a complete line")),

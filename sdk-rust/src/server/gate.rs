@@ -3,12 +3,18 @@
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use http::{HeaderMap, Request};
+use http::{HeaderMap, HeaderName, Request};
 use subtle::ConstantTimeEq;
 use temps_plugin_schema::http::header;
 use temps_plugin_schema::{Dialect, Secret};
 
 use crate::caller::Proof;
+
+// Parsed once: these are looked up in every request.
+static SIGNATURE: HeaderName = HeaderName::from_static(header::AUTH_SIGNATURE);
+static AUTH: HeaderName = HeaderName::from_static(header::AUTH);
+static ACTOR_TOKEN: HeaderName = HeaderName::from_static(header::ACTOR_TOKEN);
+static USER_ID: HeaderName = HeaderName::from_static(header::USER_ID);
 
 /// Checks requests against the secret of this start.
 pub(crate) struct Gate {
@@ -33,19 +39,19 @@ impl Gate {
     /// Checks a request to anything but health and `/_events`; leaves what author code may know of
     /// it in the request's extensions and takes the credentials out of its headers (AU-33).
     pub(crate) fn admit<B>(&self, request: &mut Request<B>) -> Result<(), Refused> {
-        let signed = self.carries_secret(request.headers(), header::AUTH_SIGNATURE)?;
+        let signed = self.carries_secret(request.headers(), &SIGNATURE)?;
         if self.required && !signed {
             return Err(Refused);
         }
-        if !signed && request.headers().contains_key(header::USER_ID) {
+        if !signed && request.headers().contains_key(&USER_ID) {
             self.warn_once();
         }
         let headers = request.headers_mut();
         let actor_token = headers
-            .remove(header::ACTOR_TOKEN)
+            .remove(&ACTOR_TOKEN)
             .and_then(|token| token.to_str().ok().filter(|t| !t.is_empty()).map(Secret::new));
-        headers.remove(header::AUTH_SIGNATURE);
-        headers.remove(header::AUTH);
+        headers.remove(&SIGNATURE);
+        headers.remove(&AUTH);
         if signed || actor_token.is_some() {
             request.extensions_mut().insert(Proof { signed, actor_token });
         }
@@ -65,16 +71,16 @@ impl Gate {
     /// Checks a request to `/_events`, which always needs a proof: in dialect 1 `x-temps-auth` or
     /// the signature, in dialect 2 the signature (AU-15 to AU-20).
     pub(crate) fn admit_event(&self, headers: &HeaderMap) -> Result<(), Refused> {
-        let signed = self.carries_secret(headers, header::AUTH_SIGNATURE)?;
+        let signed = self.carries_secret(headers, &SIGNATURE)?;
         let proved = match self.dialect {
-            Dialect::One => self.carries_secret(headers, header::AUTH)? || signed,
+            Dialect::One => self.carries_secret(headers, &AUTH)? || signed,
             Dialect::Two => signed,
         };
         if proved { Ok(()) } else { Err(Refused) }
     }
 
     /// Whether the header is there and right; refused when it is there and wrong.
-    fn carries_secret(&self, headers: &HeaderMap, name: &str) -> Result<bool, Refused> {
+    fn carries_secret(&self, headers: &HeaderMap, name: &HeaderName) -> Result<bool, Refused> {
         let mut present = false;
         for value in headers.get_all(name) {
             // The length of the secret is no secret; its characters are compared in constant time.

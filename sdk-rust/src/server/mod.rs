@@ -10,22 +10,25 @@ pub(crate) mod problem;
 pub(crate) mod serve;
 pub(crate) mod socket;
 
-use std::panic::AssertUnwindSafe;
+use std::convert::Infallible;
+use std::future::Future;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::pin::Pin;
 use std::sync::{Arc, OnceLock};
+use std::task::{Context, Poll, ready};
 
 use axum::body::Body;
-use futures_util::FutureExt;
 use http::{HeaderValue, Method, Request, Response, StatusCode, header};
 use http_body_util::{BodyExt, Limited};
 use temps_plugin_schema::http::path;
 use temps_plugin_schema::{PluginEvent, Wire, limits};
 
 use crate::channel::ChannelHub;
-use crate::events::EventIntake;
-use crate::runtime::core::App;
+use crate::events::{EventIntake, IntakeClosed};
+use crate::runtime::core::{App, BoxFuture};
 use crate::ui::UiBundle;
 use gate::Gate;
-use problem::{json, problem};
+use problem::{json, method_not_allowed, problem};
 
 /// Which path belongs to whom. The SDK's own come first, so that no route of an author can take
 /// their place.
@@ -44,29 +47,70 @@ const HEALTHY: &str = r#"{"status":"ok"}"#;
 const NOT_SIGNED: &str = "the request does not carry the host's signature";
 const NOT_STARTED: &str = "the plugin is still starting; try again in a moment";
 
+/// The answer to one request: at hand, or awaited. A plain enum, so that nothing but author code is
+/// polled on the way of an ordinary request.
+pub(crate) enum Answer {
+    /// The SDK's own.
+    Ready(Option<Response<Body>>),
+    /// The SDK's own, once the body is read.
+    Later(BoxFuture<'static, Response<Body>>),
+    /// Author code's.
+    Author(BoxFuture<'static, Response<Body>>, Arc<Dispatch>),
+}
+
+impl From<Response<Body>> for Answer {
+    fn from(response: Response<Body>) -> Self {
+        Self::Ready(Some(response))
+    }
+}
+
+impl Future for Answer {
+    type Output = Result<Response<Body>, Infallible>;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let response = match self.get_mut() {
+            Self::Ready(response) => response.take().unwrap_or_else(polled_again),
+            Self::Later(answer) => ready!(answer.as_mut().poll(cx)),
+            Self::Author(answer, dispatch) => {
+                let polled = catch_unwind(AssertUnwindSafe(|| answer.as_mut().poll(cx)));
+                match polled {
+                    Ok(answer) => dispatch.final_response(ready!(answer)),
+                    Err(_panic) => dispatch.panicked(),
+                }
+            }
+        };
+        Poll::Ready(Ok(response))
+    }
+}
+
+fn polled_again() -> Response<Body> {
+    problem(StatusCode::INTERNAL_SERVER_ERROR, "the answer was asked for twice")
+}
+
 impl Dispatch {
     /// Answers one request, whatever it is.
-    pub(crate) async fn answer(&self, mut request: Request<Body>) -> Response<Body> {
+    pub(crate) fn answer(self: &Arc<Self>, mut request: Request<Body>) -> Answer {
         let path = request.uri().path();
         if path == self.health_path {
-            return self.health(&mut request);
+            return self.health(&mut request).into();
         }
         if path == path::EVENTS {
-            return self.event(request).await;
+            return self.event(request);
         }
         if self.gate.admit(&mut request).is_err() {
-            return unauthorized();
+            return unauthorized().into();
         }
         let path = request.uri().path();
         if path == path::CHANNEL {
-            return self.hub.accept(&mut request);
+            return self.hub.accept(&mut request).into();
         }
         if path::is_under(path, path::RESERVED) {
-            return problem(StatusCode::NOT_FOUND, "nothing of the protocol is at this path");
+            return problem(StatusCode::NOT_FOUND, "nothing of the protocol is at this path")
+                .into();
         }
         match &self.ui {
-            Some(ui) if path::is_under(path, path::UI) => ui.serve(request.method(), path),
-            _ => self.author_code(request).await,
+            Some(ui) if path::is_under(path, path::UI) => ui.serve(request.method(), path).into(),
+            _ => self.author_code(request),
         }
     }
 
@@ -78,63 +122,65 @@ impl Dispatch {
         if self.gate.admit(request).is_err() {
             return unauthorized();
         }
-        let mut response = problem(StatusCode::METHOD_NOT_ALLOWED, "health is read with GET");
-        response.headers_mut().insert(header::ALLOW, HeaderValue::from_static("GET, HEAD"));
-        response
+        method_not_allowed("GET, HEAD", "health is read with GET")
     }
 
     /// `POST /_events`: 200 once the event is taken over, 400 when it is none (EV-32 to EV-34).
-    async fn event(&self, request: Request<Body>) -> Response<Body> {
+    fn event(&self, request: Request<Body>) -> Answer {
         if self.gate.admit_event(request.headers()).is_err() {
-            return unauthorized();
+            return unauthorized().into();
         }
         if request.method() != Method::POST {
-            let mut response =
-                problem(StatusCode::METHOD_NOT_ALLOWED, "events are delivered with POST");
-            response.headers_mut().insert(header::ALLOW, HeaderValue::from_static("POST"));
-            return response;
+            return method_not_allowed("POST", "events are delivered with POST").into();
         }
-        let body = Limited::new(request.into_body(), limits::BODY_FLOOR_BYTES);
-        let bytes = match body.collect().await {
-            Ok(collected) => collected.to_bytes(),
-            Err(error) => {
-                let detail = format!("the event's body cannot be read: {error}");
-                return problem(StatusCode::BAD_REQUEST, &detail);
-            }
-        };
-        match PluginEvent::from_json(&bytes) {
-            Ok(event) => match self.events.put(event, bytes.len()).await {
-                Ok(()) => json(StatusCode::OK, "application/json", r#"{"accepted":true}"#),
-                Err(_closed) => problem(StatusCode::SERVICE_UNAVAILABLE, "the plugin is stopping"),
-            },
-            Err(error) => {
-                problem(StatusCode::BAD_REQUEST, &format!("the body is no event: {error}"))
-            }
-        }
+        Answer::Later(Box::pin(take_event(self.events.clone(), request.into_body())))
     }
 
-    /// Hands the request to the author's routes; a panic or a status that is none becomes a 500.
-    async fn author_code(&self, request: Request<Body>) -> Response<Body> {
+    /// Hands the request to the author's routes.
+    fn author_code(self: &Arc<Self>, request: Request<Body>) -> Answer {
         let Some(app) = self.app.get() else {
             let mut response = problem(StatusCode::SERVICE_UNAVAILABLE, NOT_STARTED);
             response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from_static("1"));
-            return response;
+            return response.into();
         };
         // Making the future is author code too: a tower service may panic before its first await.
-        let answer = AssertUnwindSafe(async { app.call(request).await }).catch_unwind().await;
-        match answer {
-            Ok(response) if is_final(response.status()) => response,
-            Ok(response) => {
-                let status = response.status().as_u16();
-                let plugin = &self.plugin_name;
-                tracing::error!(plugin, status, "a handler gave a status outside 200 to 599");
-                problem(StatusCode::INTERNAL_SERVER_ERROR, "the handler gave an invalid status")
-            }
-            Err(_panic) => {
-                tracing::error!(plugin = self.plugin_name, "a request handler panicked");
-                problem(StatusCode::INTERNAL_SERVER_ERROR, "the handler failed")
-            }
+        match catch_unwind(AssertUnwindSafe(|| app.call(request))) {
+            Ok(answer) => Answer::Author(answer, Arc::clone(self)),
+            Err(_panic) => self.panicked().into(),
         }
+    }
+
+    /// A status that ends no request is the handler's mistake (HT-31).
+    fn final_response(&self, response: Response<Body>) -> Response<Body> {
+        let status = response.status();
+        if is_final(status) {
+            return response;
+        }
+        let (plugin, status) = (&self.plugin_name, status.as_u16());
+        tracing::error!(plugin, status, "a handler gave a status outside 200 to 599");
+        problem(StatusCode::INTERNAL_SERVER_ERROR, "the handler gave an invalid status")
+    }
+
+    fn panicked(&self) -> Response<Body> {
+        tracing::error!(plugin = self.plugin_name, "a request handler panicked");
+        problem(StatusCode::INTERNAL_SERVER_ERROR, "the handler failed")
+    }
+}
+
+async fn take_event(events: EventIntake, body: Body) -> Response<Body> {
+    let bytes = match Limited::new(body, limits::BODY_FLOOR_BYTES).collect().await {
+        Ok(collected) => collected.to_bytes(),
+        Err(error) => {
+            let detail = format!("the event's body cannot be read: {error}");
+            return problem(StatusCode::BAD_REQUEST, &detail);
+        }
+    };
+    match PluginEvent::from_json(&bytes) {
+        Ok(event) => match events.put(event, bytes.len()).await {
+            Ok(()) => json(StatusCode::OK, "application/json", r#"{"accepted":true}"#),
+            Err(IntakeClosed) => problem(StatusCode::SERVICE_UNAVAILABLE, "the plugin is stopping"),
+        },
+        Err(error) => problem(StatusCode::BAD_REQUEST, &format!("the body is no event: {error}")),
     }
 }
 

@@ -78,6 +78,13 @@ pub(crate) fn problem(status: StatusCode, detail: &str) -> Response<Body> {
     json(status, "application/problem+json", document.to_string())
 }
 
+/// 405, with the methods that are allowed.
+pub(crate) fn method_not_allowed(allowed: &'static str, detail: &str) -> Response<Body> {
+    let mut response = problem(StatusCode::METHOD_NOT_ALLOWED, detail);
+    response.headers_mut().insert(header::ALLOW, HeaderValue::from_static(allowed));
+    response
+}
+
 /// A response with a body of JSON text.
 pub(crate) fn json(
     status: StatusCode,

@@ -1,6 +1,5 @@
 //! Accepting connections, and ending them well (PROTOCOL.md, section "Life cycle").
 
-use std::convert::Infallible;
 use std::io;
 use std::pin::pin;
 use std::sync::Arc;
@@ -68,11 +67,9 @@ async fn run(listener: UnixListener, dispatch: Arc<Dispatch>, mut drain: oneshot
 /// one after its response.
 async fn connection(stream: UnixStream, dispatch: Arc<Dispatch>, mut ending: watch::Receiver<()>) {
     let service = service_fn(move |request: hyper::Request<Incoming>| {
-        let dispatch = Arc::clone(&dispatch);
         let (parts, incoming) = request.into_parts();
         let body = body::of_request(&parts.headers, incoming);
-        let request = hyper::Request::from_parts(parts, body);
-        async move { Ok::<_, Infallible>(dispatch.answer(request).await) }
+        dispatch.answer(hyper::Request::from_parts(parts, body))
     });
     let serving =
         http1::Builder::new().serve_connection(TokioIo::new(stream), service).with_upgrades();
