@@ -119,8 +119,12 @@ fn parse_scale(text: &str) -> Result<f64, String> {
 pub async fn main(cli: Cli) -> ExitCode {
     match cli.command {
         Command::Run(args) => run_command(args).await,
-        Command::List(FormatArgs { format: Format::Human }) => show(&report::human::list(&registry::CHECKS)),
-        Command::List(FormatArgs { format: Format::Json }) => show(&report::json::list(&registry::CHECKS)),
+        Command::List(FormatArgs { format: Format::Human }) => {
+            show(&report::human::list(&registry::CHECKS))
+        }
+        Command::List(FormatArgs { format: Format::Json }) => {
+            show(&report::json::list(&registry::CHECKS))
+        }
         Command::Rules(FormatArgs { format: Format::Human }) => show(&report::human::rules()),
         Command::Rules(FormatArgs { format: Format::Json }) => show(&report::json::rules()),
     }
@@ -138,7 +142,15 @@ async fn run_command(args: RunArgs) -> ExitCode {
         database_url: args.database_url,
         progress: Progress::on_stderr(std::io::stderr().is_terminal()),
     };
-    let report = match run(options).await {
+    // Dropping the run kills what it has started.
+    let outcome = tokio::select! {
+        outcome = run(options) => outcome,
+        signal = interrupted() => {
+            anstream::eprintln!("error: ended by {signal}; no verdict");
+            return ExitCode::RunnerFault;
+        }
+    };
+    let report = match outcome {
         Ok(report) => report,
         Err(error) => {
             anstream::eprintln!("error: {error}");
@@ -152,6 +164,20 @@ async fn run_command(args: RunArgs) -> ExitCode {
     match show(&text) {
         ExitCode::Conformant => report.exit_code(),
         failed => failed,
+    }
+}
+
+/// Waits for a signal that ends the run.
+async fn interrupted() -> &'static str {
+    use tokio::signal::unix::{SignalKind, signal};
+    let (Ok(mut interrupt), Ok(mut terminate)) =
+        (signal(SignalKind::interrupt()), signal(SignalKind::terminate()))
+    else {
+        return std::future::pending().await;
+    };
+    tokio::select! {
+        _ = interrupt.recv() => "SIGINT",
+        _ = terminate.recv() => "SIGTERM",
     }
 }
 
@@ -181,7 +207,8 @@ mod tests {
 
     #[test]
     fn the_plugin_keeps_its_own_arguments() {
-        let cli = Cli::try_parse_from(["x", "run", "--jobs", "2", "--", "./p", "--jobs", "9"]).unwrap();
+        let cli =
+            Cli::try_parse_from(["x", "run", "--jobs", "2", "--", "./p", "--jobs", "9"]).unwrap();
         let Command::Run(args) = cli.command else { panic!("not a run") };
         assert_eq!((args.jobs, args.command.len()), (2, 3));
     }

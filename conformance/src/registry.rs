@@ -38,7 +38,7 @@ mod tests {
 
     use super::*;
     use crate::model::Dialects;
-    use crate::rules::{Level, rule};
+    use crate::rules::rule;
 
     #[test]
     fn ids_are_unique_and_have_an_area() {
@@ -66,7 +66,8 @@ mod tests {
     #[test]
     fn a_check_is_as_severe_as_its_strictest_rule() {
         for check in CHECKS.iter() {
-            let strictest = check.rules.iter().filter_map(|id| rule(id)).map(|rule| rule.level).min();
+            let strictest =
+                check.rules.iter().filter_map(|id| rule(id)).map(|rule| rule.level).min();
             assert_eq!(strictest, Some(check.severity), "{}", check.id);
         }
     }

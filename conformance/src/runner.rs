@@ -54,11 +54,16 @@ pub async fn run(options: RunOptions) -> Result<RunReport, RunError> {
         return Err(RunError::Usage("no selected check is made in the requested dialect".into()));
     }
     let began = Instant::now();
-    let mut probes = future::join_all(options.dialects.iter().map(|dialect| probe(&options, *dialect))).await;
+    let mut probes =
+        future::join_all(options.dialects.iter().map(|dialect| probe(&options, *dialect))).await;
     settle(&mut probes);
     let starts: Vec<StartReport> = probes.iter().map(start_report).collect();
-    let subjects: Vec<(Dialect, Option<Arc<Subject>>)> =
-        options.dialects.iter().copied().zip(probes.into_iter().map(|probe| probe.subject)).collect();
+    let subjects: Vec<(Dialect, Option<Arc<Subject>>)> = options
+        .dialects
+        .iter()
+        .copied()
+        .zip(probes.into_iter().map(|probe| probe.subject))
+        .collect();
 
     let mut results = Vec::new();
     let plugin = subjects.iter().find_map(|(_, subject)| subject.as_ref().map(|s| s.summary()));
@@ -71,7 +76,7 @@ pub async fn run(options: RunOptions) -> Result<RunReport, RunError> {
         }
     }
     let counts = Counts::of(&results);
-    let verdict = if plugin.is_some() { Answer::of(counts) } else { unstarted(&starts) };
+    let verdict = verdict(&starts, counts, plugin.is_some());
     Ok(RunReport {
         format_version: FORMAT_VERSION,
         suite_version: env!("CARGO_PKG_VERSION"),
@@ -85,9 +90,15 @@ pub async fn run(options: RunOptions) -> Result<RunReport, RunError> {
     })
 }
 
-fn unstarted(starts: &[StartReport]) -> Answer {
-    debug_assert!(!starts.is_empty());
-    Answer::NeverStarted
+/// What the starts and the checks say together.
+fn verdict(starts: &[StartReport], counts: Counts, started: bool) -> Answer {
+    let failed = starts.iter().any(|start| matches!(start.outcome, StartOutcome::Failed { .. }));
+    match Answer::of(counts) {
+        _ if !started => Answer::NeverStarted,
+        // Whatever was selected: a dialect that was asked for and breaks off is a broken promise.
+        Answer::Conformant | Answer::NothingRun if failed => Answer::NotConformant,
+        answer => answer,
+    }
 }
 
 fn start_report(probe: &Probe) -> StartReport {
@@ -107,26 +118,29 @@ async fn run_all(
     // Dialect by dialect within a check, so that results of one check stand together.
     let jobs: Vec<_> = checks
         .iter()
-        .flat_map(|check| subjects.iter().zip(starts).map(move |(subject, start)| (*check, subject, start)))
+        .flat_map(|check| {
+            subjects.iter().zip(starts).map(move |(subject, start)| (*check, subject, start))
+        })
         .filter(|(check, (dialect, _), _)| check.dialects.contains(*dialect))
         .collect();
     options.progress.begin(jobs.len());
-    let results = stream::iter(jobs)
-        .map(|(check, (dialect, subject), start)| async move {
+    let mut results: Vec<(usize, CheckResult)> = stream::iter(jobs.into_iter().enumerate())
+        .map(|(number, (check, (dialect, subject), start))| async move {
             let result = match subject {
                 Some(subject) if subject.refused().is_none() || check.area() == MANIFEST_AREA => {
-                    run_one(check, subject).await
+                    spawn_one(check, subject).await
                 }
                 _ => not_started(check, *dialect, start),
             };
             options.progress.finished(&result);
-            result
+            (number, result)
         })
-        .buffered(options.jobs.max(1))
+        .buffer_unordered(options.jobs.max(1))
         .collect()
         .await;
     options.progress.end();
-    results
+    results.sort_by_key(|(number, _)| *number);
+    results.into_iter().map(|(_, result)| result).collect()
 }
 
 /// The checks that need no more than the first line.
@@ -145,20 +159,39 @@ fn not_started(check: &'static Check, dialect: Dialect, start: &StartReport) -> 
     result(check, dialect, status, Duration::ZERO, start.transcript.clone())
 }
 
-async fn run_one(check: &'static Check, subject: &Arc<Subject>) -> CheckResult {
+/// Makes a check in a task of its own, so that checks use all processors.
+async fn spawn_one(check: &'static Check, subject: &Arc<Subject>) -> CheckResult {
     let began = Instant::now();
     let dialect = subject.dialect();
-    if let Some(reason) = lacks(check, subject) {
-        return result(check, dialect, Status::Skipped { reason }, Duration::ZERO, Transcript::default());
+    match tokio::spawn(run_one(check, Arc::clone(subject))).await {
+        Ok(result) => result,
+        Err(error) => {
+            let status = Status::Fault { message: format!("the check's task ended: {error}") };
+            let nothing = Transcript::default();
+            result(check, dialect, status, began.elapsed(), nothing)
+        }
     }
-    let cx = Cx::new(Arc::clone(subject));
+}
+
+async fn run_one(check: &'static Check, subject: Arc<Subject>) -> CheckResult {
+    let began = Instant::now();
+    let dialect = subject.dialect();
+    if let Some(reason) = lacks(check, &subject) {
+        let status = Status::Skipped { reason };
+        return result(check, dialect, status, Duration::ZERO, Transcript::default());
+    }
+    let cx = Cx::new(Arc::clone(&subject));
     // A panic is a defect of the check. It must not look like one of the plugin, nor end the run.
     let verdict = AssertUnwindSafe((check.run)(cx.clone())).catch_unwind();
     let limit = CHECK_LIMIT.mul_f64(subject.timeout_scale().max(1.0));
     let status = match tokio::time::timeout(limit, verdict).await {
         Ok(Ok(verdict)) => verdict.into(),
-        Ok(Err(panic)) => Status::Fault { message: format!("the check panicked: {}", text_of(&*panic)) },
-        Err(_) => Status::Fault { message: format!("the check was not done after {} s", limit.as_secs()) },
+        Ok(Err(panic)) => {
+            Status::Fault { message: format!("the check panicked: {}", text_of(&*panic)) }
+        }
+        Err(_) => {
+            Status::Fault { message: format!("the check was not done after {} s", limit.as_secs()) }
+        }
     };
     cx.clean_up().await;
     let transcript = match status {

@@ -140,7 +140,9 @@ mod tests {
 
     #[test]
     fn a_glob_matches_the_whole_text() {
-        for (pattern, text) in [("*", ""), ("a*", "a"), ("*b", "ab"), ("a?c", "abc"), ("*/x", "a/b/x")] {
+        for (pattern, text) in
+            [("*", ""), ("a*", "a"), ("*b", "ab"), ("a?c", "abc"), ("*/x", "a/b/x")]
+        {
             assert!(glob(pattern, text), "{pattern} {text}");
         }
         for (pattern, text) in [("", "a"), ("a", "ab"), ("a?", "a"), ("a*c", "abd"), ("b*", "ab")] {

@@ -50,179 +50,142 @@ pub fn trace() -> Vec<Trace> {
 pub const REASONS: &[Reason] = &[
     Reason {
         rules: &[
-            "LA-01", "LA-02", "LA-03", "LA-04", "LA-05", "LA-06", "LA-07", "LA-19",
-            "LA-22", "LA-23", "SO-08", "SO-09", "IO-12", "IO-13", "IO-14", "IO-15",
-            "IO-16", "HS-05", "HS-06", "HS-07", "HS-10", "HS-11", "HS-15", "HS-19",
-            "HS-20", "HS-21", "HS-22", "HS-23", "HS-24", "HS-44", "HS-45", "HS-46",
-            "HS-47", "HS-48", "HS-49",
+            "LA-01", "LA-02", "LA-03", "LA-04", "LA-05", "LA-06", "LA-07", "LA-19", "LA-22",
+            "LA-23", "SO-08", "SO-09", "IO-12", "IO-13", "IO-14", "IO-15", "IO-16", "HS-05",
+            "HS-06", "HS-07", "HS-10", "HS-11", "HS-15", "HS-19", "HS-20", "HS-21", "HS-22",
+            "HS-23", "HS-24", "HS-44", "HS-45", "HS-46", "HS-47", "HS-48", "HS-49",
         ],
         text: "it binds the host at a start; temps-plugin-host, which makes the starts of \
                this suite, proves it in its own tests",
     },
     Reason {
-        rules: &[
-            "MF-13", "MF-18", "MF-26", "MF-27", "MF-28", "MF-29", "MF-30", "MF-31",
-        ],
+        rules: &["MF-13", "MF-18", "MF-26", "MF-27", "MF-28", "MF-29", "MF-30", "MF-31"],
         text: "it binds the host that reads a manifest; the tests of temps-plugin-host and of \
                temps-plugin-schema prove it",
     },
     Reason {
         rules: &[
-            "HT-06", "HT-35", "AU-01", "AU-13", "AU-15", "AU-21", "AU-22", "AU-27",
-            "AU-28", "AU-30",
+            "HT-06", "HT-35", "AU-01", "AU-13", "AU-15", "AU-21", "AU-22", "AU-27", "AU-28",
+            "AU-30",
         ],
         text: "it binds the host as a client of the socket; the tests of temps-plugin-host \
                prove it",
     },
     Reason {
         rules: &[
-            "CH-01", "CH-12", "CH-13", "CH-14", "CH-15", "CH-24", "CH-25", "CH-26",
-            "CH-27", "CH-28", "CH-38", "CH-39", "CH-40", "CH-41", "CH-42", "CH-43",
-            "CH-44", "CH-49", "CH-59", "CH-60", "CH-61",
+            "CH-01", "CH-12", "CH-13", "CH-14", "CH-15", "CH-24", "CH-25", "CH-26", "CH-27",
+            "CH-28", "CH-38", "CH-39", "CH-40", "CH-41", "CH-42", "CH-43", "CH-44", "CH-49",
+            "CH-59", "CH-60", "CH-61",
         ],
         text: "it binds the host at its end of the channel; the tests of temps-plugin-host \
                prove it",
     },
     Reason {
         rules: &[
-            "EV-01", "EV-02", "EV-03", "EV-04", "EV-05", "EV-15", "EV-16", "EV-17",
-            "EV-18", "EV-19", "EV-20", "EV-28", "EV-29", "EV-30", "EV-31",
+            "EV-01", "EV-02", "EV-03", "EV-04", "EV-05", "EV-15", "EV-16", "EV-17", "EV-18",
+            "EV-19", "EV-20", "EV-28", "EV-29", "EV-30", "EV-31",
         ],
         text: "it binds the host that makes and delivers events; the tests of \
                temps-plugin-host prove it",
     },
     Reason {
         rules: &[
-            "PX-01", "PX-02", "PX-03", "PX-04", "PX-05", "PX-06", "PX-07", "PX-08",
-            "PX-09", "PX-10", "PX-11", "PX-12", "PX-13", "PX-14", "PX-15", "PX-16",
-            "PX-17", "PX-18", "PX-19", "PX-20", "PX-21", "PX-22", "PX-23", "PX-24",
-            "PX-25", "PX-26", "PX-27", "PX-28", "PX-29",
+            "PX-01", "PX-02", "PX-03", "PX-04", "PX-05", "PX-06", "PX-07", "PX-08", "PX-09",
+            "PX-10", "PX-11", "PX-12", "PX-13", "PX-14", "PX-15", "PX-16", "PX-17", "PX-18",
+            "PX-19", "PX-20", "PX-21", "PX-22", "PX-23", "PX-24", "PX-25", "PX-26", "PX-27",
+            "PX-28", "PX-29",
         ],
         text: "it binds the host as a proxy, of which a plugin sees only the result; the \
                tests of temps-plugin-host prove it",
     },
     Reason {
         rules: &[
-            "LC-18", "LC-19", "LC-20", "LC-21", "LC-22", "LC-23", "LC-24", "LC-25",
-            "LC-26", "LC-27",
+            "LC-18", "LC-19", "LC-20", "LC-21", "LC-22", "LC-23", "LC-24", "LC-25", "LC-26",
+            "LC-27",
         ],
         text: "it binds the host as a supervisor; the tests of temps-plugin-host prove it",
     },
     Reason {
-        rules: &[
-            "HS-36", "CH-09", "CH-11",
-        ],
+        rules: &["HS-36", "CH-09", "CH-11"],
         text: "seeing it takes more than 30 s of waiting in each run; the tests of an SDK \
                prove it with a shorter limit or a paused clock",
     },
     Reason {
-        rules: &[
-            "LC-05",
-        ],
+        rules: &["LC-05"],
         text: "seeing it takes more than 10 s of waiting in each run; the tests of an SDK \
                prove it with a shorter limit or a paused clock",
     },
     Reason {
-        rules: &[
-            "CH-50", "CH-51",
-        ],
+        rules: &["CH-50", "CH-51"],
         text: "the limit is the author's to choose and may be minutes; the tests of an SDK \
                prove it with a paused clock",
     },
     Reason {
-        rules: &[
-            "CH-10",
-        ],
+        rules: &["CH-10"],
         text: "it is about an author's option of an SDK, which is set at build time; the \
                tests of that SDK prove it",
     },
     Reason {
-        rules: &[
-            "AU-04",
-        ],
+        rules: &["AU-04"],
         text: "time differences of a comparison drown in those of a socket; it is proved by \
                reading the SDK",
     },
     Reason {
-        rules: &[
-            "AU-09",
-        ],
+        rules: &["AU-09"],
         text: "what author code did not get can't be seen from outside; the status is seen by \
                health/get and auth/only-health-exempt",
     },
     Reason {
-        rules: &[
-            "CH-52",
-        ],
+        rules: &["CH-52"],
         text: "memory held for a call that was given up can't be seen from outside; the tests \
                of an SDK prove it",
     },
     Reason {
-        rules: &[
-            "EV-26",
-        ],
+        rules: &["EV-26"],
         text: "no route of the everything profile makes a call from an event handler; the \
                tests of an SDK prove it",
     },
     Reason {
-        rules: &[
-            "EV-27", "HT-13",
-        ],
+        rules: &["EV-27", "HT-13"],
         text: "no route of the everything profile delays initialisation, so that the moment \
                before it can't be met; the tests of an SDK prove it",
     },
     Reason {
-        rules: &[
-            "HS-41",
-        ],
+        rules: &["HS-41"],
         text: "it needs an author with an OpenAPI document of more than 2 MiB; the tests of \
                an SDK prove it",
     },
     Reason {
-        rules: &[
-            "HT-10",
-        ],
+        rules: &["HT-10"],
         text: "whether and where an author has set a limit can't be seen from outside; the \
                tests of an SDK prove it",
     },
     Reason {
-        rules: &[
-            "HT-11", "HT-12", "MF-34",
-        ],
+        rules: &["HT-11", "HT-12", "MF-34"],
         text: "it needs an author who makes that mistake; the tests of an SDK prove it",
     },
     Reason {
-        rules: &[
-            "HT-20",
-        ],
+        rules: &["HT-20"],
         text: "no route of the everything profile leaves its request body unread; the tests \
                of an SDK prove it",
     },
     Reason {
-        rules: &[
-            "HT-24",
-        ],
+        rules: &["HT-24"],
         text: "no route of the everything profile fails in the middle of its response; the \
                tests of an SDK prove it",
     },
     Reason {
-        rules: &[
-            "HT-26", "HT-31",
-        ],
+        rules: &["HT-26", "HT-31"],
         text: "no route of the everything profile lets a caller choose repeated response \
                headers or a status that is none; the tests of an SDK prove it",
     },
     Reason {
-        rules: &[
-            "LC-08",
-        ],
+        rules: &["LC-08"],
         text: "no route of the everything profile makes the shutdown hook fail; the tests of \
                an SDK prove it",
     },
     Reason {
-        rules: &[
-            "EV-14", "HS-43", "MF-33",
-        ],
+        rules: &["EV-14", "HS-43", "MF-33"],
         text: "it permits something; a plugin that does it and one that does not are both \
                conformant, and other checks let both pass",
     },
@@ -256,7 +219,8 @@ mod tests {
 
     #[test]
     fn checks_and_reasons_name_known_rules_only_and_once() {
-        let named = CHECKS.iter().flat_map(|check| check.rules).chain(REASONS.iter().flat_map(|r| r.rules));
+        let named =
+            CHECKS.iter().flat_map(|check| check.rules).chain(REASONS.iter().flat_map(|r| r.rules));
         let unknown: Vec<_> = named.filter(|id| !RULES.contains_key(**id)).collect();
         assert!(unknown.is_empty(), "{unknown:?}");
         let mut seen = BTreeSet::new();

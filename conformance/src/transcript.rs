@@ -58,7 +58,8 @@ impl Transcript {
             let process = if several { format!("#{} ", entry.process) } else { String::new() };
             let size = if entry.size > 0 { format!("{} B  ", entry.size) } else { String::new() };
             let Entry { direction, stream, text, .. } = entry;
-            let _ = writeln!(out, "{indent}{at:>10.6} {process}{direction} {stream:<8} {size}{text}");
+            let _ =
+                writeln!(out, "{indent}{at:>10.6} {process}{direction} {stream:<8} {size}{text}");
         }
         out
     }
@@ -116,7 +117,14 @@ impl Tape {
         self.push(Instant::now(), direction, stream, size, text);
     }
 
-    fn push(&self, at: Instant, direction: Direction, stream: &'static str, size: usize, text: &str) {
+    fn push(
+        &self,
+        at: Instant,
+        direction: Direction,
+        stream: &'static str,
+        size: usize,
+        text: &str,
+    ) {
         let at = at.saturating_duration_since(self.started);
         let direction = match direction {
             Direction::ToPlugin => '>',

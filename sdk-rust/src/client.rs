@@ -300,7 +300,7 @@ impl ApiRequest {
         Ok(self.body(ApiBody::Json(serde_json::to_string(value)?)))
     }
 
-    /// A form of several parts; [`part`] and [`file`] make them.
+    /// A form of several parts; [`part()`] and [`file()`] make them.
     pub fn multipart(self, parts: Vec<ApiPart>) -> Self {
         self.body(ApiBody::Multipart(parts))
     }

@@ -39,10 +39,13 @@ async fn unsigned_refused(cx: Cx) -> Verdict {
 
 /// Texts that are nearly the secret.
 fn near_misses(secret: &str) -> Vec<String> {
-    let swapped: String = secret
-        .chars()
-        .map(|c| if c.is_ascii_lowercase() { c.to_ascii_uppercase() } else { c.to_ascii_lowercase() })
-        .collect();
+    let swapped: String =
+        secret
+            .chars()
+            .map(|c| {
+                if c.is_ascii_lowercase() { c.to_ascii_uppercase() } else { c.to_ascii_lowercase() }
+            })
+            .collect();
     let shorter = secret[..secret.len() - 1].to_owned();
     vec!["x".repeat(secret.len()), shorter, format!("{secret}x"), swapped, String::new()]
 }
@@ -55,7 +58,8 @@ async fn wrong_refused(cx: Cx) -> Verdict {
     }
     evidence.add("five texts that are nearly the secret: 401 each");
     for (method, path) in ROUTES {
-        let request = Request::new(method, path).signature("conformance-wrong-signature-0123456789");
+        let request =
+            Request::new(method, path).signature("conformance-wrong-signature-0123456789");
         evidence.add(expect_401(&plugin, request).await?);
     }
     Ok(evidence)
@@ -69,7 +73,8 @@ async fn refused_before_the_body(cx: Cx) -> Verdict {
         Dialect::One => "x-temps-auth-signature: conformance-wrong-signature\r\n",
         Dialect::Two => "",
     };
-    for (what, extra) in [("announced", ""), ("announced with Expect", "expect: 100-continue\r\n")] {
+    for (what, extra) in [("announced", ""), ("announced with Expect", "expect: 100-continue\r\n")]
+    {
         let mut raw = plugin.raw().await?;
         let head = format!(
             "POST {NOWHERE} HTTP/1.1\r\nhost: plugin\r\n{signature}{extra}content-length: 1000000\r\n\r\n"
@@ -93,7 +98,9 @@ async fn channel_refused(cx: Cx) -> Verdict {
     }
     for (what, signature) in signatures {
         let status = plugin.dial_refused(signature).await?;
-        ensure(status == 401, format!("401 to an upgrade with {what} signature"), || status.to_string())?;
+        ensure(status == 401, format!("401 to an upgrade with {what} signature"), || {
+            status.to_string()
+        })?;
         evidence.add(format!("an upgrade with {what} signature: 401"));
     }
     plugin.dial().await?.ping().await?;
@@ -107,7 +114,8 @@ async fn only_health_is_exempt(cx: Cx) -> Verdict {
     let status = plugin.send(Request::get(health).unsigned()).await?.status;
     ensure(status == 200, "200 to health without a signature", || status.to_string())?;
     let mut evidence = Evidence::saw(format!("GET {health} without a signature: 200"));
-    let neighbours = [format!("{health}/x"), format!("{health}y"), format!("/x{health}"), format!("{health}/")];
+    let neighbours =
+        [format!("{health}/x"), format!("{health}y"), format!("/x{health}"), format!("{health}/")];
     for path in &neighbours {
         evidence.add(expect_401(&plugin, Request::get(path).unsigned()).await?);
     }
@@ -141,11 +149,14 @@ async fn underscores_mean_nothing(cx: Cx) -> Verdict {
             Dialect::One => "x-temps-auth-signature: conformance-wrong-signature\r\n",
             Dialect::Two => "",
         };
-        let head = format!("GET {NOWHERE} HTTP/1.1\r\nhost: plugin\r\n{wrong}{name}: {secret}\r\n\r\n");
+        let head =
+            format!("GET {NOWHERE} HTTP/1.1\r\nhost: plugin\r\n{wrong}{name}: {secret}\r\n\r\n");
         raw.write(head.as_bytes()).await?;
         let status = raw.response().await?.status;
         // 400 is a server that takes no such header at all.
-        ensure(status == 401 || status == 400, format!("401 with the secret in {name}"), || status.to_string())?;
+        ensure(status == 401 || status == 400, format!("401 with the secret in {name}"), || {
+            status.to_string()
+        })?;
         evidence.add(format!("the secret in {name}: {status}"));
     }
     Ok(evidence)
@@ -163,9 +174,12 @@ async fn events_take_either_proof(cx: Cx) -> Verdict {
     let plugin = cx.running().await?;
     let mut evidence = Evidence::default();
     for name in [AUTH, AUTH_SIGNATURE] {
-        let request = Request::post("/_events").unsigned().header(name, plugin.secret()).json(&event());
+        let request =
+            Request::post("/_events").unsigned().header(name, plugin.secret()).json(&event());
         let status = plugin.send(request).await?.status;
-        ensure(status == 200, format!("200 to an event with the secret in {name}"), || status.to_string())?;
+        ensure(status == 200, format!("200 to an event with the secret in {name}"), || {
+            status.to_string()
+        })?;
         evidence.add(format!("an event with the secret in {name}: 200"));
     }
     Ok(evidence)
@@ -192,7 +206,10 @@ async fn events_take_the_signature_only(cx: Cx) -> Verdict {
     ensure(status == 200, "200 to a signed event", || status.to_string())?;
     let request = Request::post("/_events").unsigned().header(AUTH, plugin.secret()).json(&event());
     let refused = expect_401(&plugin, request).await?;
-    Ok(Evidence(vec!["a signed event: 200".into(), format!("with x-temps-auth in its place: {refused}")]))
+    Ok(Evidence(vec![
+        "a signed event: 200".into(),
+        format!("with x-temps-auth in its place: {refused}"),
+    ]))
 }
 
 /// The table.
@@ -216,12 +233,18 @@ pub const CHECKS: &[Check] = &[
         Box::pin(refused_before_the_body(cx))
     })
     .needs(Needs::Running),
-    Check::must("auth/channel-refused", "an upgrade without proof opens no channel", &["AU-06"], |cx| {
-        Box::pin(channel_refused(cx))
-    }),
-    Check::must("auth/only-health-exempt", "health is exempt, its neighbours are not", &["AU-08"], |cx| {
-        Box::pin(only_health_is_exempt(cx))
-    })
+    Check::must(
+        "auth/channel-refused",
+        "an upgrade without proof opens no channel",
+        &["AU-06"],
+        |cx| Box::pin(channel_refused(cx)),
+    ),
+    Check::must(
+        "auth/only-health-exempt",
+        "health is exempt, its neighbours are not",
+        &["AU-08"],
+        |cx| Box::pin(only_health_is_exempt(cx)),
+    )
     .only(Dialect::Two)
     .needs(Needs::Running),
     Check::must(
@@ -232,18 +255,24 @@ pub const CHECKS: &[Check] = &[
     )
     .only(Dialect::One)
     .needs(Needs::Running),
-    Check::must("auth/underscores", "a header with underscores is another header", &["AU-14"], |cx| {
-        Box::pin(underscores_mean_nothing(cx))
-    })
+    Check::must(
+        "auth/underscores",
+        "a header with underscores is another header",
+        &["AU-14"],
+        |cx| Box::pin(underscores_mean_nothing(cx)),
+    )
     .needs(Needs::Running),
     Check::must("auth/events-proofs", "/_events takes either proof", &["AU-16", "AU-17"], |cx| {
         Box::pin(events_take_either_proof(cx))
     })
     .only(Dialect::One)
     .needs(Needs::Running),
-    Check::must("auth/events-refused", "/_events refuses what proves nothing", &["AU-18", "AU-19"], |cx| {
-        Box::pin(events_refuse_wrong_proof(cx))
-    })
+    Check::must(
+        "auth/events-refused",
+        "/_events refuses what proves nothing",
+        &["AU-18", "AU-19"],
+        |cx| Box::pin(events_refuse_wrong_proof(cx)),
+    )
     .only(Dialect::One)
     .needs(Needs::Running),
     Check::must("auth/events-signature", "/_events asks for the signature", &["AU-20"], |cx| {

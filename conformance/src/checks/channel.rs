@@ -75,7 +75,9 @@ enum Frame {
 
 fn after(what: &str, stop: Stop) -> Stop {
     match stop {
-        Stop::Failed(failure) => Stop::failed(format!("{} after {what}", failure.expected), failure.seen),
+        Stop::Failed(failure) => {
+            Stop::failed(format!("{} after {what}", failure.expected), failure.seen)
+        }
         other => other,
     }
 }
@@ -133,7 +135,10 @@ async fn skips_bad_events(cx: Cx) -> Verdict {
         ("an event without envelope", text(&json!({"type": "event"}))),
         ("an event that is null", event(Value::Null)),
         ("an event without id", event(json!({"event_type": "a.b", "timestamp": "x", "data": {}}))),
-        ("an event with an empty id", event(json!({"id": "", "event_type": "a.b", "timestamp": "x"}))),
+        (
+            "an event with an empty id",
+            event(json!({"id": "", "event_type": "a.b", "timestamp": "x"})),
+        ),
         ("an event without type", event(json!({"id": "1", "timestamp": "x"}))),
         ("an event without timestamp", event(json!({"id": "1", "event_type": "a.b"}))),
     ];
@@ -156,7 +161,9 @@ async fn takes_odd_events(cx: Cx) -> Verdict {
         ),
         (
             "a known event without the members of its data",
-            event(json!({"id": "x", "event_type": "deployment.succeeded", "timestamp": "t", "data": []})),
+            event(
+                json!({"id": "x", "event_type": "deployment.succeeded", "timestamp": "t", "data": []}),
+            ),
         ),
     ];
     skips(&cx, frames).await
@@ -185,7 +192,9 @@ async fn takes_large_messages(cx: Cx) -> Verdict {
     channel.ping().await.map_err(|stop| after("a message of 16 MiB in one frame", stop))?;
     channel.send_fragments(message.as_bytes(), 1024 * 1024).await?;
     channel.ping().await.map_err(|stop| after("a message of 16 MiB in 16 fragments", stop))?;
-    Ok(Evidence::saw("a ping was answered after 16 MiB in one frame, and after 16 MiB in fragments"))
+    Ok(Evidence::saw(
+        "a ping was answered after 16 MiB in one frame, and after 16 MiB in fragments",
+    ))
 }
 
 async fn survives_loss(cx: Cx) -> Verdict {
@@ -200,7 +209,9 @@ async fn survives_loss(cx: Cx) -> Verdict {
         channel.ping().await?;
         channel.send_raw_and_drop(bytes).await?;
         let status = plugin.health().await?.status;
-        ensure(status == 200, format!("health 200 after the channel broke {what}"), || status.to_string())?;
+        ensure(status == 200, format!("health 200 after the channel broke {what}"), || {
+            status.to_string()
+        })?;
         evidence.add(format!("health 200 after the channel broke {what}"));
     }
     plugin.dial_until_accepted().await?.ping().await?;
@@ -210,12 +221,18 @@ async fn survives_loss(cx: Cx) -> Verdict {
 
 /// The table.
 pub const CHECKS: &[Check] = &[
-    Check::must("channel/opens", "the channel opens right after `ready`", &["CH-02", "CH-36"], |cx| {
-        Box::pin(opens(cx))
-    }),
-    Check::must("channel/one-at-a-time", "a second channel is 409 while one is live", &["CH-03"], |cx| {
-        Box::pin(one_at_a_time(cx))
-    }),
+    Check::must(
+        "channel/opens",
+        "the channel opens right after `ready`",
+        &["CH-02", "CH-36"],
+        |cx| Box::pin(opens(cx)),
+    ),
+    Check::must(
+        "channel/one-at-a-time",
+        "a second channel is 409 while one is live",
+        &["CH-03"],
+        |cx| Box::pin(one_at_a_time(cx)),
+    ),
     Check::must(
         "channel/reconnects",
         "a new channel opens after each loss",
@@ -225,18 +242,27 @@ pub const CHECKS: &[Check] = &[
     Check::must("channel/answers-close", "a close frame is answered", &["CH-04"], |cx| {
         Box::pin(answers_close(cx))
     }),
-    Check::must("channel/survives-loss", "a channel that breaks is only a lost one", &["CH-04", "CH-05"], |cx| {
-        Box::pin(survives_loss(cx))
-    }),
-    Check::must("channel/unknown-types", "messages of unknown types are skipped", &["CH-30"], |cx| {
-        Box::pin(skips_unknown_types(cx))
-    }),
+    Check::must(
+        "channel/survives-loss",
+        "a channel that breaks is only a lost one",
+        &["CH-04", "CH-05"],
+        |cx| Box::pin(survives_loss(cx)),
+    ),
+    Check::must(
+        "channel/unknown-types",
+        "messages of unknown types are skipped",
+        &["CH-30"],
+        |cx| Box::pin(skips_unknown_types(cx)),
+    ),
     Check::must("channel/unknown-ids", "responses to nothing are skipped", &["CH-31"], |cx| {
         Box::pin(skips_unknown_ids(cx))
     }),
-    Check::must("channel/malformed", "malformed and binary messages are skipped", &["CH-32"], |cx| {
-        Box::pin(skips_malformed(cx))
-    }),
+    Check::must(
+        "channel/malformed",
+        "malformed and binary messages are skipped",
+        &["CH-32"],
+        |cx| Box::pin(skips_malformed(cx)),
+    ),
     Check::must("channel/bad-events", "what is no event is skipped", &["CH-32", "EV-08"], |cx| {
         Box::pin(skips_bad_events(cx))
     }),

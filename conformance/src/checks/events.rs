@@ -34,12 +34,17 @@ async fn takes_events(cx: Cx) -> Verdict {
 async fn any_content_type(cx: Cx) -> Verdict {
     let plugin = cx.running().await?;
     let mut evidence = Evidence::default();
-    for content_type in [None, Some("text/plain"), Some("application/octet-stream"), Some("no type at all")] {
+    for content_type in
+        [None, Some("text/plain"), Some("application/octet-stream"), Some("no type at all")]
+    {
         let mut request = post(&plugin, event().to_string());
         if let Some(content_type) = content_type {
             request = request.header("content-type", content_type);
         }
-        evidence.add(taken(&plugin, &format!("an event with the content type {content_type:?}"), request).await?);
+        evidence.add(
+            taken(&plugin, &format!("an event with the content type {content_type:?}"), request)
+                .await?,
+        );
     }
     Ok(evidence)
 }
@@ -71,14 +76,18 @@ async fn is_lenient(cx: Cx) -> Verdict {
     ];
     let mut evidence = Evidence::default();
     for (what, body) in cases {
-        evidence.add(taken(&plugin, &format!("an event with {what}"), post(&plugin, body.to_string())).await?);
+        evidence.add(
+            taken(&plugin, &format!("an event with {what}"), post(&plugin, body.to_string()))
+                .await?,
+        );
     }
     Ok(evidence)
 }
 
 async fn refuses_what_is_no_event(cx: Cx) -> Verdict {
     let plugin = cx.running().await?;
-    let mut evidence = Evidence::saw(taken(&plugin, "an event", post(&plugin, event().to_string())).await?);
+    let mut evidence =
+        Evidence::saw(taken(&plugin, "an event", post(&plugin, event().to_string())).await?);
     let with = |key: &str, value: Value| {
         let mut event = event();
         event[key] = value;
@@ -96,12 +105,17 @@ async fn refuses_what_is_no_event(cx: Cx) -> Verdict {
         ("a null event_type", with("event_type", Value::Null)),
         ("an empty event_type", with("event_type", json!(""))),
         ("a null timestamp", with("timestamp", Value::Null)),
-        ("the message of the channel around it", json!({"type": "event", "event": event()}).to_string()),
+        (
+            "the message of the channel around it",
+            json!({"type": "event", "event": event()}).to_string(),
+        ),
     ];
     for (what, body) in cases {
         let response = plugin.send(post(&plugin, body)).await?;
         ensure(response.status == 400, format!("400 to {what}"), || response.status.to_string())?;
-        ensure(!response.body.is_empty(), format!("a reason in the answer to {what}"), || "an empty body".into())?;
+        ensure(!response.body.is_empty(), format!("a reason in the answer to {what}"), || {
+            "an empty body".into()
+        })?;
         evidence.add(format!("{what}: 400 with a reason of {} bytes", response.body.len()));
     }
     Ok(evidence)
@@ -109,8 +123,10 @@ async fn refuses_what_is_no_event(cx: Cx) -> Verdict {
 
 /// The table.
 pub const CHECKS: &[Check] = &[
-    Check::must("events/taken", "an event is answered with 200", &["EV-32"], |cx| Box::pin(takes_events(cx)))
-        .needs(Needs::Running),
+    Check::must("events/taken", "an event is answered with 200", &["EV-32"], |cx| {
+        Box::pin(takes_events(cx))
+    })
+    .needs(Needs::Running),
     Check::must("events/any-content-type", "the body alone decides", &["EV-34"], |cx| {
         Box::pin(any_content_type(cx))
     })
@@ -122,8 +138,11 @@ pub const CHECKS: &[Check] = &[
         |cx| Box::pin(is_lenient(cx)),
     )
     .needs(Needs::Running),
-    Check::must("events/refused", "what is no event is 400 with a reason", &["EV-08", "EV-33"], |cx| {
-        Box::pin(refuses_what_is_no_event(cx))
-    })
+    Check::must(
+        "events/refused",
+        "what is no event is 400 with a reason",
+        &["EV-08", "EV-33"],
+        |cx| Box::pin(refuses_what_is_no_event(cx)),
+    )
     .needs(Needs::Running),
 ];

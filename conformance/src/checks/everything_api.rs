@@ -7,7 +7,11 @@ use temps_plugin_schema::limits::API_CALL_BODY_BYTES;
 const TOKEN: &str = "conformance-actor-token-0123456789";
 
 fn api(body: &Value) -> Request {
-    post("/api", body).header("x-temps-actor-token", TOKEN).caller("7", "caller@example.org", "user")
+    post("/api", body).header("x-temps-actor-token", TOKEN).caller(
+        "7",
+        "caller@example.org",
+        "user",
+    )
 }
 
 async fn acts_as_the_caller(cx: Cx) -> Verdict {
@@ -19,16 +23,17 @@ async fn acts_as_the_caller(cx: Cx) -> Verdict {
          "content": {"kind": "binary", "value": "AAEC"}},
     ]});
     let asks = [
-        json!({"method": "GET", "path": "/projects", "query": "page=1"}),
-        json!({"method": "POST", "path": "/projects", "body": {"kind": "json", "body": "{\"name\":\"shop\"}"}}),
-        json!({"method": "PUT", "path": "/projects/1/files", "body": multipart}),
-        json!({"method": "PATCH", "path": "/projects/1"}),
-        json!({"method": "DELETE", "path": "/projects/1"}),
+        json!({"method": "GET", "path": "/api/projects", "query": "page=1"}),
+        json!({"method": "POST", "path": "/api/projects", "body": {"kind": "json", "body": "{\"name\":\"shop\"}"}}),
+        json!({"method": "PUT", "path": "/api/projects/1/files", "body": multipart}),
+        json!({"method": "PATCH", "path": "/api/projects/1"}),
+        json!({"method": "DELETE", "path": "/api/projects/1"}),
     ];
     let mut evidence = Evidence::default();
     for ask in asks {
         let result = json!({"status": 201, "body": "[1]"});
-        let (sent, seen) = call(&plugin, &mut channel, api(&ask), ok(cx.dialect(), result.clone())).await?;
+        let (sent, seen) =
+            call(&plugin, &mut channel, api(&ask), ok(cx.dialect(), result.clone())).await?;
         ensure(sent.method == "api_call", "an api_call", || sent.method.clone())?;
         let mut expected = ask.clone();
         expected["actor"] = json!(TOKEN);
@@ -50,7 +55,12 @@ fn without_nulls(value: &Value) -> Value {
 }
 
 /// Sends `request` and expects an error of this kind and not a frame on the channel.
-async fn refused(plugin: &Plugin, channel: &mut Channel, request: Request, kind: &str) -> Result<String, Stop> {
+async fn refused(
+    plugin: &Plugin,
+    channel: &mut Channel,
+    request: Request,
+    kind: &str,
+) -> Result<String, Stop> {
     let seen = plugin.send(request).await?.json(200)?;
     ensure(seen["err"]["kind"] == kind, format!("an error of kind {kind}"), || seen.to_string())?;
     // A pong comes after every frame that was sent before it.
@@ -61,7 +71,7 @@ async fn refused(plugin: &Plugin, channel: &mut Channel, request: Request, kind:
 
 /// The witness of refusals: the same route with a token works.
 async fn works(cx: &Cx, plugin: &Plugin, channel: &mut Channel) -> Result<(), Stop> {
-    let ask = json!({"method": "GET", "path": "/projects"});
+    let ask = json!({"method": "GET", "path": "/api/projects"});
     let result = json!({"status": 200, "body": "[]"});
     call(plugin, channel, api(&ask), ok(cx.dialect(), result)).await.map(|_| ())
 }
@@ -70,7 +80,11 @@ async fn no_actor(cx: Cx) -> Verdict {
     let plugin = cx.fresh().await?;
     let mut channel = plugin.dial().await?;
     works(&cx, &plugin, &mut channel).await?;
-    let request = post("/api", &json!({"method": "GET", "path": "/projects"})).caller("7", "a@example.org", "user");
+    let request = post("/api", &json!({"method": "GET", "path": "/api/projects"})).caller(
+        "7",
+        "a@example.org",
+        "user",
+    );
     Ok(Evidence::saw(refused(&plugin, &mut channel, request, "no_actor").await?))
 }
 
@@ -79,7 +93,7 @@ async fn errors(cx: Cx) -> Verdict {
     let mut channel = plugin.dial().await?;
     let mut evidence = Evidence::default();
     for code in ["permission_denied", "unauthenticated", "invalid_params"] {
-        let ask = json!({"method": "GET", "path": "/projects"});
+        let ask = json!({"method": "GET", "path": "/api/projects"});
         let answer = |call: &temps_plugin_schema::channel::Request| {
             crate::subject::reply(cx.dialect(), call.id, &call.method, Err((code, "no")))
         };
@@ -97,7 +111,7 @@ async fn refuses_methods(cx: Cx) -> Verdict {
     works(&cx, &plugin, &mut channel).await?;
     let mut evidence = Evidence::default();
     for method in ["TRACE", "HEAD", "get"] {
-        let request = api(&json!({"method": method, "path": "/projects"}));
+        let request = api(&json!({"method": method, "path": "/api/projects"}));
         evidence.add(refused(&plugin, &mut channel, request, "invalid_request").await?);
     }
     Ok(evidence)
@@ -108,13 +122,15 @@ async fn refuses_too_much(cx: Cx) -> Verdict {
     let mut channel = plugin.dial().await?;
     works(&cx, &plugin, &mut channel).await?;
     let text = format!("\"{}\"", "x".repeat(API_CALL_BODY_BYTES));
-    let request = api(&json!({"method": "POST", "path": "/projects", "body": {"kind": "json", "body": text}}));
+    let request = api(
+        &json!({"method": "POST", "path": "/api/projects", "body": {"kind": "json", "body": text}}),
+    );
     let json = refused(&plugin, &mut channel, request, "invalid_request").await?;
     // Two halves that are too much together. Every part by itself is small enough.
     let half = "A".repeat(API_CALL_BODY_BYTES / 2 + 4);
     let part = |name: &str| json!({"name": name, "content": {"kind": "text", "value": half}});
     let body = json!({"kind": "multipart", "body": [part("a"), part("b")]});
-    let request = api(&json!({"method": "POST", "path": "/projects", "body": body}));
+    let request = api(&json!({"method": "POST", "path": "/api/projects", "body": body}));
     let multipart = refused(&plugin, &mut channel, request, "invalid_request").await?;
     Ok(Evidence(vec![json, multipart]))
 }
@@ -123,14 +139,16 @@ async fn token_not_logged(cx: Cx) -> Verdict {
     let plugin = cx.fresh().await?;
     let mut channel = plugin.dial().await?;
     works(&cx, &plugin, &mut channel).await?;
-    let request = api(&json!({"method": "TRACE", "path": "/projects"}));
+    let request = api(&json!({"method": "TRACE", "path": "/api/projects"}));
     refused(&plugin, &mut channel, request, "invalid_request").await?;
     plugin.stop(cx.limit(super::stop::DRAINED)).await?;
     let logged = plugin.stderr().iter().any(|line| line.contains(TOKEN));
     ensure(!logged, "no line of stderr with the actor token", || "one".into())?;
     let mut kept = Vec::new();
     for entry in std::fs::read_dir(&plugin.plan().data_dir).into_iter().flatten().flatten() {
-        if std::fs::read(entry.path()).is_ok_and(|bytes| String::from_utf8_lossy(&bytes).contains(TOKEN)) {
+        if std::fs::read(entry.path())
+            .is_ok_and(|bytes| String::from_utf8_lossy(&bytes).contains(TOKEN))
+        {
             kept.push(entry.path().display().to_string());
         }
     }
@@ -157,6 +175,16 @@ pub const CHECKS: &[Check] = &[
     api_check!("no-actor", "without a token nothing is sent", &["EP-36", "AU-31"], no_actor),
     api_check!("errors", "errors of api_call are told", &["EP-35"], errors),
     api_check!("methods", "methods out of five only", &["CH-54"], refuses_methods),
-    api_check!("too-much", "more than 32 MiB are refused before they are sent", &["CH-57"], refuses_too_much),
-    api_check!("token-not-logged", "the actor token is written nowhere", &["AU-32"], token_not_logged),
+    api_check!(
+        "too-much",
+        "more than 32 MiB are refused before they are sent",
+        &["CH-57"],
+        refuses_too_much
+    ),
+    api_check!(
+        "token-not-logged",
+        "the actor token is written nowhere",
+        &["AU-32"],
+        token_not_logged
+    ),
 ];

@@ -66,7 +66,11 @@ fn results(dialect: Dialect) -> Vec<(&'static str, Value, Value)> {
         ("list_environments", json!({"project_id": 42}), json!([environment])),
         ("get_deployment", json!({"deployment_id": 100}), deployment.clone()),
         ("get_last_deployment", json!({"project_id": 42, "environment_id": 3}), deployment.clone()),
-        ("list_deployments", json!({"project_id": 42, "environment_id": 3, "limit": 5}), json!([deployment])),
+        (
+            "list_deployments",
+            json!({"project_id": 42, "environment_id": 3, "limit": 5}),
+            json!([deployment]),
+        ),
     ];
     if dialect == Dialect::Two {
         let ai = json!({
@@ -101,10 +105,13 @@ async fn every_method(cx: Cx) -> Verdict {
     let mut evidence = Evidence::default();
     for (method, params, result) in results(cx.dialect()) {
         let request = post("/call", &json!({"method": method, "params": params}));
-        let (call, seen) = call(&plugin, &mut channel, request, ok(cx.dialect(), result.clone())).await?;
+        let (call, seen) =
+            call(&plugin, &mut channel, request, ok(cx.dialect(), result.clone())).await?;
         ensure(call.method == method, format!("a call of {method}"), || call.method.clone())?;
         let empty = params == json!({}) && call.params.is_null();
-        ensure(empty || call.params == params, format!("the params {params}"), || call.params.to_string())?;
+        ensure(empty || call.params == params, format!("the params {params}"), || {
+            call.params.to_string()
+        })?;
         let expected = json!({"ok": result});
         ensure(seen == expected, expected.to_string(), || seen.to_string())?;
         evidence.add(format!("{method}: params and result went through unchanged"));
@@ -122,7 +129,8 @@ async fn frames(cx: Cx) -> Verdict {
             text = channel.text() => text?,
             early = &mut response => return Err(Stop::failed("a call on the channel", early?.text())),
         };
-        let frame: Value = serde_json::from_str(&text).map_err(|e| Stop::failed("JSON", format!("{text}: {e}")))?;
+        let frame: Value = serde_json::from_str(&text)
+            .map_err(|e| Stop::failed("JSON", format!("{text}: {e}")))?;
         ensure(frame["type"] == "request", "`type` \"request\"", || text.clone())?;
         ensure(frame["id"].is_u64(), "an `id` that is an integer from 0", || text.clone())?;
         let call = match cx.dialect() {
@@ -130,9 +138,13 @@ async fn frames(cx: Cx) -> Verdict {
             Dialect::Two => &frame["call"],
         };
         let place = call["method"] == "get_project" && call["params"] == json!({"project_id": id});
-        ensure(place, "`method` and `params` in the place that the dialect gives them", || text.clone())?;
+        ensure(place, "`method` and `params` in the place that the dialect gives them", || {
+            text.clone()
+        })?;
         let id = frame["id"].as_u64().unwrap_or_default();
-        channel.send_text(&reply(cx.dialect(), id, "get_project", Ok(project(id))).to_string()).await?;
+        channel
+            .send_text(&reply(cx.dialect(), id, "get_project", Ok(project(id))).to_string())
+            .await?;
         response.await?.json(200)?;
         evidence.add(text);
     }
@@ -154,14 +166,17 @@ async fn ids_count_up(cx: Cx) -> Verdict {
 async fn error_codes(cx: Cx) -> Verdict {
     let plugin = cx.fresh().await?;
     let mut channel = plugin.dial().await?;
-    let mut codes = vec!["method_not_found", "invalid_params", "permission_denied", "not_found", "internal"];
+    let mut codes =
+        vec!["method_not_found", "invalid_params", "permission_denied", "not_found", "internal"];
     if cx.dialect() == Dialect::Two {
         codes.push("unauthenticated");
     }
     codes.push("conformance_code");
     let mut evidence = Evidence::default();
     for code in codes {
-        let answer = |call: &Call| reply(cx.dialect(), call.id, &call.method, Err((code, "conformance says no")));
+        let answer = |call: &Call| {
+            reply(cx.dialect(), call.id, &call.method, Err((code, "conformance says no")))
+        };
         let (_, seen) = call(&plugin, &mut channel, post("/call", &get_project(1)), answer).await?;
         let error = &seen["err"];
         let right = error["kind"] == "remote" && error["code"] == code;
@@ -170,7 +185,10 @@ async fn error_codes(cx: Cx) -> Verdict {
         ensure(message.contains("conformance says no"), "the host's message", || seen.to_string())?;
         evidence.add(format!("{code}: {message}"));
     }
-    let after = call(&plugin, &mut channel, post("/call", &get_project(1)), ok(cx.dialect(), project(1))).await?.1;
+    let after =
+        call(&plugin, &mut channel, post("/call", &get_project(1)), ok(cx.dialect(), project(1)))
+            .await?
+            .1;
     ensure(after["ok"]["id"] == 1, "a call that works afterwards", || after.to_string())?;
     Ok(evidence)
 }
@@ -195,19 +213,27 @@ async fn reversed(cx: &Cx, count: u64) -> Result<BTreeSet<u64>, Stop> {
     let ids = ids?;
     for (id, response) in (1..=count).zip(responses) {
         let seen = response?.json(200)?;
-        ensure(seen["ok"]["id"] == id, format!("project {id} for the call that asked for it"), || seen.to_string())?;
+        ensure(
+            seen["ok"]["id"] == id,
+            format!("project {id} for the call that asked for it"),
+            || seen.to_string(),
+        )?;
     }
     Ok(ids)
 }
 
 async fn out_of_order(cx: Cx) -> Verdict {
     let ids = reversed(&cx, 5).await?;
-    Ok(Evidence::saw(format!("five calls with the ids {ids:?}, answered in reverse, each got its own reply")))
+    Ok(Evidence::saw(format!(
+        "five calls with the ids {ids:?}, answered in reverse, each got its own reply"
+    )))
 }
 
 async fn many_at_once(cx: Cx) -> Verdict {
     let ids = reversed(&cx, MANY).await?;
-    ensure(ids.len() as u64 == MANY, "an id of its own for each call under way", || format!("{} ids", ids.len()))?;
+    ensure(ids.len() as u64 == MANY, "an id of its own for each call under way", || {
+        format!("{} ids", ids.len())
+    })?;
     Ok(Evidence::saw(format!("{MANY} calls under way at once with {} ids", ids.len())))
 }
 
@@ -220,7 +246,13 @@ async fn slow_delays_none(cx: Cx) -> Verdict {
         early = &mut slow => return Err(Stop::failed("a call on the channel", early?.text())),
     };
     for id in 2..=4 {
-        let (_, seen) = call(&plugin, &mut channel, post("/call", &get_project(id)), ok(cx.dialect(), project(id))).await?;
+        let (_, seen) = call(
+            &plugin,
+            &mut channel,
+            post("/call", &get_project(id)),
+            ok(cx.dialect(), project(id)),
+        )
+        .await?;
         ensure(seen["ok"]["id"] == id, "an answer beside a call that waits", || seen.to_string())?;
     }
     channel.answer(&waiting, Ok(project(1))).await?;
@@ -243,7 +275,10 @@ async fn mismatched_method(cx: Cx) -> Verdict {
     let message = seen["err"]["message"].as_str().unwrap_or_default();
     let names = message.contains("get_project") && message.contains("list_environments");
     ensure(names, "a message with both methods", || message.to_owned())?;
-    let after = call(&plugin, &mut channel, post("/call", &get_project(1)), ok(Dialect::Two, project(1))).await?.1;
+    let after =
+        call(&plugin, &mut channel, post("/call", &get_project(1)), ok(Dialect::Two, project(1)))
+            .await?
+            .1;
     ensure(after["ok"]["id"] == 1, "a call that works afterwards", || after.to_string())?;
     Ok(Evidence::saw(message.to_owned()))
 }
@@ -253,7 +288,9 @@ async fn unreadable_reply(cx: Cx) -> Verdict {
     let mut channel = plugin.dial().await?;
     let mut evidence = Evidence::default();
     let bodies = match cx.dialect() {
-        Dialect::One => vec![json!({}), json!({"error": "a text"}), json!({"error": {"message": "no code"}})],
+        Dialect::One => {
+            vec![json!({}), json!({"error": "a text"}), json!({"error": {"message": "no code"}})]
+        }
         Dialect::Two => vec![
             json!({}),
             json!({"outcome": {}}),
@@ -272,7 +309,10 @@ async fn unreadable_reply(cx: Cx) -> Verdict {
         expect_kind(&seen, "protocol")?;
         evidence.add(format!("a response with {body}: protocol"));
     }
-    let after = call(&plugin, &mut channel, post("/call", &get_project(1)), ok(cx.dialect(), project(1))).await?.1;
+    let after =
+        call(&plugin, &mut channel, post("/call", &get_project(1)), ok(cx.dialect(), project(1)))
+            .await?
+            .1;
     ensure(after["ok"]["id"] == 1, "a call that works afterwards", || after.to_string())?;
     Ok(evidence)
 }
@@ -288,7 +328,9 @@ async fn unknown_members(cx: Cx) -> Verdict {
         bare
     };
     for result in [grown, bare] {
-        let (_, seen) = call(&plugin, &mut channel, post("/call", &get_project(7)), ok(cx.dialect(), result)).await?;
+        let (_, seen) =
+            call(&plugin, &mut channel, post("/call", &get_project(7)), ok(cx.dialect(), result))
+                .await?;
         ensure(seen["ok"]["id"] == 7, "the project", || seen.to_string())?;
     }
     Ok(Evidence::saw("a result with an unknown member, and one with a null, were read"))
@@ -305,9 +347,16 @@ async fn lost_while_under_way(cx: Cx) -> Verdict {
     drop(channel);
     expect_kind(&response.await?.json(200)?, "disconnected")?;
     let mut next = plugin.dial_until_accepted().await?;
-    let after = call(&plugin, &mut next, post("/call", &get_project(1)), ok(cx.dialect(), project(1))).await?.1;
-    ensure(after["ok"]["id"] == 1, "a call that works over the next channel", || after.to_string())?;
-    Ok(Evidence::saw("disconnected when the channel was lost; the next channel carried the next call"))
+    let after =
+        call(&plugin, &mut next, post("/call", &get_project(1)), ok(cx.dialect(), project(1)))
+            .await?
+            .1;
+    ensure(after["ok"]["id"] == 1, "a call that works over the next channel", || {
+        after.to_string()
+    })?;
+    Ok(Evidence::saw(
+        "disconnected when the channel was lost; the next channel carried the next call",
+    ))
 }
 
 async fn made_between_channels(cx: Cx) -> Verdict {
@@ -339,10 +388,14 @@ async fn denied_is_survived(cx: Cx) -> Verdict {
     let plugin = cx.fresh().await?;
     let mut channel = plugin.dial().await?;
     for (method, params, _) in results(cx.dialect()) {
-        let answer = |call: &Call| reply(cx.dialect(), call.id, &call.method, Err(("permission_denied", "no")));
+        let answer = |call: &Call| {
+            reply(cx.dialect(), call.id, &call.method, Err(("permission_denied", "no")))
+        };
         let request = post("/call", &json!({"method": method, "params": params}));
         let (_, seen) = call(&plugin, &mut channel, request, answer).await?;
-        ensure(seen["err"]["code"] == "permission_denied", "the code permission_denied", || seen.to_string())?;
+        ensure(seen["err"]["code"] == "permission_denied", "the code permission_denied", || {
+            seen.to_string()
+        })?;
     }
     Ok(Evidence::saw("permission_denied for every method, told as such"))
 }
@@ -350,14 +403,20 @@ async fn denied_is_survived(cx: Cx) -> Verdict {
 /// The sample platform of the host library answers as a real host does.
 async fn a_proper_host(cx: Cx) -> Verdict {
     let plugin = cx.running().await?;
-    let projects = plugin.send(post("/call", &json!({"method": "list_projects", "params": {}}))).await?.json(200)?;
+    let projects = plugin
+        .send(post("/call", &json!({"method": "list_projects", "params": {}})))
+        .await?
+        .json(200)?;
     let count = projects["ok"].as_array().map(Vec::len);
     ensure(count.is_some(), "a list of projects", || projects.to_string())?;
     let missing = plugin.send(post("/call", &get_project(424_242))).await?.json(200)?;
     ensure(missing["err"]["code"] == "not_found", "not_found", || missing.to_string())?;
     let first = sample::project(1, "conformance");
     let known = serde_json::to_value(first).map_err(|e| Stop::fault("a sample", e))?;
-    Ok(Evidence::saw(format!("{count:?} projects of the shape {:?}", known.as_object().map(serde_json::Map::len))))
+    Ok(Evidence::saw(format!(
+        "{count:?} projects of the shape {:?}",
+        known.as_object().map(serde_json::Map::len)
+    )))
 }
 
 macro_rules! call_check {
@@ -369,7 +428,12 @@ macro_rules! call_check {
 
 /// The table.
 pub const CHECKS: &[Check] = &[
-    call_check!("every-method", "every method of the dialect works", &["EP-32", "CH-53"], every_method),
+    call_check!(
+        "every-method",
+        "every method of the dialect works",
+        &["EP-32", "CH-53"],
+        every_method
+    ),
     call_check!("proper-host", "a proper host answers", &["EP-32", "EP-33"], a_proper_host),
     call_check!(
         "frames",
@@ -378,20 +442,55 @@ pub const CHECKS: &[Check] = &[
         frames
     ),
     call_check!("ids-count-up", "ids count up from 1", &["CH-21"], ids_count_up).should(),
-    call_check!("error-codes", "errors keep code and message", &["EP-33", "CH-45", "CH-46"], error_codes),
-    call_check!("denied", "permission_denied is an answer like any other", &["MF-32"], denied_is_survived),
+    call_check!(
+        "error-codes",
+        "errors keep code and message",
+        &["EP-33", "CH-45", "CH-46"],
+        error_codes
+    ),
+    call_check!(
+        "denied",
+        "permission_denied is an answer like any other",
+        &["MF-32"],
+        denied_is_survived
+    ),
     call_check!("out-of-order", "replies are matched by id", &["CH-29"], out_of_order),
-    call_check!("many-at-once", "100 calls are under way at once", &["CH-20", "CH-48"], many_at_once),
+    call_check!(
+        "many-at-once",
+        "100 calls are under way at once",
+        &["CH-20", "CH-48"],
+        many_at_once
+    ),
     call_check!("slow-delays-none", "a slow call delays no other", &["CH-48"], slow_delays_none),
-    call_check!("mismatched-method", "a reply for another method is a protocol error", &["CH-35"], mismatched_method)
-        .only(Dialect::Two),
-    call_check!("unreadable-reply", "a reply without meaning fails its call at once", &["CH-34"], unreadable_reply),
-    call_check!("unknown-members", "unknown and null members do no harm", &["CH-47"], unknown_members),
+    call_check!(
+        "mismatched-method",
+        "a reply for another method is a protocol error",
+        &["CH-35"],
+        mismatched_method
+    )
+    .only(Dialect::Two),
+    call_check!(
+        "unreadable-reply",
+        "a reply without meaning fails its call at once",
+        &["CH-34"],
+        unreadable_reply
+    ),
+    call_check!(
+        "unknown-members",
+        "unknown and null members do no harm",
+        &["CH-47"],
+        unknown_members
+    ),
     call_check!(
         "channel-lost",
         "a lost channel fails its calls, the next one carries new ones",
         &["CH-06", "CH-08"],
         lost_while_under_way
     ),
-    call_check!("no-channel", "a call without a channel fails or waits", &["CH-07", "CH-08"], made_between_channels),
+    call_check!(
+        "no-channel",
+        "a call without a channel fails or waits",
+        &["CH-07", "CH-08"],
+        made_between_channels
+    ),
 ];

@@ -25,7 +25,10 @@ async fn recorded(cx: &Cx, plugin: &Plugin, count: usize) -> Result<Vec<Value>, 
             return Ok(events);
         }
         if tokio::time::Instant::now() >= deadline {
-            return Err(Stop::failed(format!("{count} events recorded"), format!("{}", events.len())));
+            return Err(Stop::failed(
+                format!("{count} events recorded"),
+                format!("{}", events.len()),
+            ));
         }
         tokio::time::sleep(POLL).await;
     }
@@ -85,11 +88,18 @@ async fn failures_stop_nothing(cx: Cx) -> Verdict {
     let plugin = cx.fresh().await?;
     let mut channel = plugin.dial().await?;
     let before = plugin.stderr_lines();
-    for (id, data) in [("1", json!({})), ("2", json!({"fail": true})), ("3", json!({"fail": true})), ("4", json!({}))] {
+    for (id, data) in [
+        ("1", json!({})),
+        ("2", json!({"fail": true})),
+        ("3", json!({"fail": true})),
+        ("4", json!({})),
+    ] {
         channel.send_event(&event(id, data)).await?;
     }
     let seen = recorded(&cx, &plugin, 4).await?;
-    ensure(ids(&seen) == ["1", "2", "3", "4"], "the events 1, 2, 3, 4", || format!("{:?}", ids(&seen)))?;
+    ensure(ids(&seen) == ["1", "2", "3", "4"], "the events 1, 2, 3, 4", || {
+        format!("{:?}", ids(&seen))
+    })?;
     channel.ping().await?;
     let logged = plugin.stderr_grows(before, cx.limit(3)).await;
     ensure(logged, "a line on stderr about the failed handler", || "none".into())?;
@@ -104,12 +114,16 @@ async fn by_post(cx: Cx) -> Verdict {
     let first = event("by-post", json!({"a": 1}));
     for event in [&first, &event("fails", json!({"fail": true})), &event("last", json!({}))] {
         let status = plugin.send(post(event)).await?.status;
-        ensure(status == 200, "200 to an event, also when its handler fails", || status.to_string())?;
+        ensure(status == 200, "200 to an event, also when its handler fails", || {
+            status.to_string()
+        })?;
     }
     let seen = recorded(&cx, &plugin, 3).await?;
     ensure(seen[0] == first, first.to_string(), || seen[0].to_string())?;
     let all = ids(&seen);
-    ensure(all.contains(&"fails") && all.contains(&"last"), "all three events", || format!("{all:?}"))?;
+    ensure(all.contains(&"fails") && all.contains(&"last"), "all three events", || {
+        format!("{all:?}")
+    })?;
     Ok(Evidence::saw("three events came by POST, one of them to a handler that failed"))
 }
 
@@ -147,7 +161,9 @@ async fn malformed_between(cx: Cx) -> Verdict {
     channel.send_text("conformance").await?;
     channel.send_event(&event("2", json!({}))).await?;
     let seen = recorded(&cx, &plugin, 2).await?;
-    ensure(ids(&seen) == ["1", "2"], "the events 1, 2 and nothing else", || format!("{:?}", ids(&seen)))?;
+    ensure(ids(&seen) == ["1", "2"], "the events 1, 2 and nothing else", || {
+        format!("{:?}", ids(&seen))
+    })?;
     Ok(Evidence::saw("what is no event was skipped, what came after it was not"))
 }
 
@@ -173,8 +189,23 @@ pub const CHECKS: &[Check] = &[
         &["EV-23", "EV-24", "EV-25", "EP-40"],
         failures_stop_nothing
     ),
-    event_check!("by-post", "events come by POST as well", &["EV-35", "EV-36", "HT-14", "EP-37"], by_post),
+    event_check!(
+        "by-post",
+        "events come by POST as well",
+        &["EV-35", "EV-36", "HT-14", "EP-37"],
+        by_post
+    ),
     event_check!("forgotten", "events can be forgotten", &["EP-39"], forgotten),
-    event_check!("after-reconnection", "events come over the next channel", &["CH-08"], after_reconnection),
-    event_check!("malformed-between", "what is no event is skipped", &["EV-08", "CH-32"], malformed_between),
+    event_check!(
+        "after-reconnection",
+        "events come over the next channel",
+        &["CH-08"],
+        after_reconnection
+    ),
+    event_check!(
+        "malformed-between",
+        "what is no event is skipped",
+        &["EV-08", "CH-32"],
+        malformed_between
+    ),
 ];

@@ -15,39 +15,61 @@ async fn echo(cx: Cx) -> Verdict {
     let mut raw = plugin.raw().await?;
     let secret = plugin.secret();
     let head = format!(
-        "POST /echo/a%20b?x=1&x=2 HTTP/1.1\r\nHost: plugin\r\nX-Conf-B: 1\r\nx-conf-b: 2\r\n\
+        "POST /echo/a%20b?x=1&x=2 HTTP/1.1\r\nHost: plugin\r\nX-Conf-B: 2\r\nx-conf-b: 1\r\n\
          x-temps-auth-signature: {secret}\r\nx-conf-a: 3\r\ncontent-length: 2\r\nx-conf-z: 4\r\n\r\nhi"
     );
     raw.write(head.as_bytes()).await?;
     let response = raw.response().await?;
     let seen: Value = serde_json::from_slice(&response.body)
         .map_err(|e| Stop::failed("a JSON object", format!("{e}, status {}", response.status)))?;
+    let mut plain = seen.clone();
+    let headers = plain["headers"].take();
+    plain["headers"] = json!([]);
     let expected = json!({
-        "method": "POST", "path": "/echo/a%20b", "query": "x=1&x=2",
-        "headers": [
-            ["host", "plugin"], ["x-conf-b", "1"], ["x-conf-b", "2"], ["x-conf-a", "3"],
-            ["content-length", "2"], ["x-conf-z", "4"],
-        ],
+        "method": "POST", "path": "/echo/a%20b", "query": "x=1&x=2", "headers": [],
         "body_base64": "aGk=", "body_length": 2,
     });
-    ensure(seen == expected, expected.to_string(), || seen.to_string())?;
+    ensure(plain == expected, expected.to_string(), || seen.to_string())?;
+    // Names may come in any order; the values of one name may not.
+    let mut sorted: Vec<(String, String)> = serde_json::from_value(headers).map_err(|e| {
+        Stop::failed("a list of pairs of texts as `headers`", format!("{e} in {seen}"))
+    })?;
+    sorted.sort_by(|one, two| one.0.cmp(&two.0));
+    let expected = [
+        ("content-length", "2"),
+        ("host", "plugin"),
+        ("x-conf-a", "3"),
+        ("x-conf-b", "2"),
+        ("x-conf-b", "1"),
+        ("x-conf-z", "4"),
+    ];
+    let same = sorted.iter().map(|(name, value)| (name.as_str(), value.as_str())).eq(expected);
+    ensure(same, format!("{expected:?}, in any order of the names"), || format!("{sorted:?}"))?;
     Ok(Evidence::saw(seen.to_string()))
 }
 
 async fn echo_methods(cx: Cx) -> Verdict {
     let plugin = cx.running().await?;
     let mut evidence = Evidence::default();
-    for (method, path) in [("GET", "/echo"), ("PUT", "/echo/"), ("PATCH", "/echo/a/b"), ("CONFORMANCE", "/echo")] {
+    for (method, path) in
+        [("GET", "/echo"), ("PUT", "/echo/"), ("PATCH", "/echo/a/b"), ("CONFORMANCE", "/echo")]
+    {
         let seen = plugin.send(Request::new(method, path)).await?.json(200)?;
         let right = seen["method"] == method && seen["path"] == path && seen["query"].is_null();
-        ensure(right, format!("method {method}, path {path} and a null query"), || seen.to_string())?;
-        ensure(seen["body_length"] == 0 && seen["body_base64"] == "", "an empty body", || seen.to_string())?;
+        ensure(right, format!("method {method}, path {path} and a null query"), || {
+            seen.to_string()
+        })?;
+        ensure(seen["body_length"] == 0 && seen["body_base64"] == "", "an empty body", || {
+            seen.to_string()
+        })?;
         evidence.add(format!("{method} {path} was seen as such"));
     }
     let empty = plugin.get("/echo?").await?.json(200)?;
     ensure(empty["query"] == "", "an empty query after a bare `?`", || empty["query"].to_string())?;
     let head = plugin.send(Request::new("HEAD", "/echo")).await?;
-    ensure(head.status == 200 && head.body.is_empty(), "200 to HEAD without a body", || head.status.to_string())?;
+    ensure(head.status == 200 && head.body.is_empty(), "200 to HEAD without a body", || {
+        head.status.to_string()
+    })?;
     Ok(evidence)
 }
 
@@ -59,9 +81,13 @@ async fn credentials_hidden(cx: Cx) -> Verdict {
         .header("x-temps-request-id", "conformance-request");
     let seen = plugin.send(request).await?.json(200)?;
     let headers = seen["headers"].to_string();
-    ensure(headers.contains("conformance-request"), "the other headers of the host", || headers.clone())?;
+    ensure(headers.contains("conformance-request"), "the other headers of the host", || {
+        headers.clone()
+    })?;
     for hidden in ["x-temps-auth-signature", "x-temps-auth", "x-temps-actor-token"] {
-        ensure(!headers.contains(&format!("\"{hidden}\"")), format!("no {hidden}"), || headers.clone())?;
+        ensure(!headers.contains(&format!("\"{hidden}\"")), format!("no {hidden}"), || {
+            headers.clone()
+        })?;
     }
     let leaked = headers.contains(plugin.secret()) || headers.contains("conformance-actor-token");
     ensure(!leaked, "no credential", || "one is in the headers".into())?;
@@ -70,23 +96,28 @@ async fn credentials_hidden(cx: Cx) -> Verdict {
 
 async fn large_body(cx: Cx) -> Verdict {
     let plugin = cx.running().await?;
-    let body: Vec<u8> = (0..BODY_FLOOR_BYTES).map(|i| u8::try_from(i % 251).unwrap_or_default()).collect();
+    let body: Vec<u8> =
+        (0..BODY_FLOOR_BYTES).map(|i| u8::try_from(i % 251).unwrap_or_default()).collect();
     let seen = plugin.send(Request::post("/echo").body(body.clone())).await?.json(200)?;
     ensure(seen["body_length"] == BODY_FLOOR_BYTES, "a body_length of 16 MiB", || {
         seen["body_length"].to_string()
     })?;
-    let same = seen["body_base64"].as_str().and_then(|text| STANDARD.decode(text).ok()) == Some(body);
+    let same =
+        seen["body_base64"].as_str().and_then(|text| STANDARD.decode(text).ok()) == Some(body);
     ensure(same, "the body byte for byte", || "another body".into())?;
     Ok(Evidence::saw("16 MiB reached author code byte for byte"))
 }
 
 async fn stream_echo(cx: Cx) -> Verdict {
     let plugin = cx.running().await?;
-    let (request, mut sender) = plugin.http().post("/stream/echo").header("content-type", "x/conformance").streamed();
+    let (request, mut sender) =
+        plugin.http().post("/stream/echo").header("content-type", "x/conformance").streamed();
     let exchange = async {
-        let broken = |e: temps_plugin_host::HttpError| Stop::failed("a streamed response", e.to_string());
+        let broken =
+            |e: temps_plugin_host::HttpError| Stop::failed("a streamed response", e.to_string());
         // The response may begin before or after the first piece.
-        let (response, _) = tokio::join!(request.timeout(cx.limit(15)).send(), sender.send("first"));
+        let (response, _) =
+            tokio::join!(request.timeout(cx.limit(15)).send(), sender.send("first"));
         let mut response = response.map_err(broken)?;
         let status = response.status().as_u16();
         ensure(status == 200, "200", || status.to_string())?;
@@ -101,11 +132,13 @@ async fn stream_echo(cx: Cx) -> Verdict {
         drop(sender);
         let rest = response.chunk().await.map_err(broken)?;
         ensure(rest.is_none(), "the end of the body", || format!("{rest:?}"))?;
-        ensure(seen == ["first", "second", "third"], "each piece as it was sent", || format!("{seen:?}"))
+        ensure(seen == ["first", "second", "third"], "each piece as it was sent", || {
+            format!("{seen:?}")
+        })
     };
-    tokio::time::timeout(cx.limit(15), exchange)
-        .await
-        .unwrap_or_else(|_| Err(Stop::failed("each piece back before the next is sent", "nothing came back")))?;
+    tokio::time::timeout(cx.limit(15), exchange).await.unwrap_or_else(|_| {
+        Err(Stop::failed("each piece back before the next is sent", "nothing came back"))
+    })?;
     Ok(Evidence::saw("three pieces, each back before the next was sent"))
 }
 
@@ -123,7 +156,8 @@ async fn trailers(cx: Cx) -> Verdict {
         .streamed();
     let mut sums = HeaderMap::new();
     sums.insert("x-conformance-sum", HeaderValue::from_static("42"));
-    let broken = |e: temps_plugin_host::HttpError| Stop::failed("a streamed response", e.to_string());
+    let broken =
+        |e: temps_plugin_host::HttpError| Stop::failed("a streamed response", e.to_string());
     let feed = async {
         sender.send("body").await;
         sender.finish_with(sums).await
@@ -134,7 +168,9 @@ async fn trailers(cx: Cx) -> Verdict {
     let body = body.map_err(|_| Stop::failed("the end of the body", "none"))?.map_err(broken)?;
     ensure(&body[..] == b"body", "the body", || format!("{body:?}"))?;
     let sum = response.trailers().and_then(|trailers| trailers.get("x-conformance-sum"));
-    ensure(sum.is_some_and(|sum| sum == "42"), "the trailer x-conformance-sum: 42", || format!("{sum:?}"))?;
+    ensure(sum.is_some_and(|sum| sum == "42"), "the trailer x-conformance-sum: 42", || {
+        format!("{sum:?}")
+    })?;
     Ok(Evidence::saw("a trailer came back as it was sent"))
 }
 
@@ -148,7 +184,9 @@ async fn status(cx: Cx) -> Verdict {
             ensure(response.body.is_empty(), format!("no body with {code}"), || response.text())?;
         } else {
             let seen = response.json(code)?;
-            ensure(seen == json!({"status": code}), format!("{{\"status\":{code}}}"), || seen.to_string())?;
+            ensure(seen == json!({"status": code}), format!("{{\"status\":{code}}}"), || {
+                seen.to_string()
+            })?;
         }
         evidence.add(format!("/status/{code}: {code}"));
     }
@@ -166,11 +204,16 @@ async fn bytes(cx: Cx) -> Verdict {
     for n in [0_usize, 1, 251, 1000, 3_000_000] {
         let response = plugin.get(&format!("/bytes/{n}")).await?;
         let (kind, length) = (response.header("content-type"), response.header("content-length"));
-        ensure(response.status == 200, format!("200 to /bytes/{n}"), || response.status.to_string())?;
+        ensure(response.status == 200, format!("200 to /bytes/{n}"), || {
+            response.status.to_string()
+        })?;
         ensure(kind == "application/octet-stream", "application/octet-stream", || kind.clone())?;
         ensure(length == n.to_string(), format!("a Content-Length of {n}"), || length.clone())?;
-        let right = response.body.len() == n && response.body.iter().enumerate().all(|(i, b)| usize::from(*b) == i % 251);
-        ensure(right, format!("{n} bytes, number i being i mod 251"), || format!("{} bytes", response.body.len()))?;
+        let right = response.body.len() == n
+            && response.body.iter().enumerate().all(|(i, b)| usize::from(*b) == i % 251);
+        ensure(right, format!("{n} bytes, number i being i mod 251"), || {
+            format!("{} bytes", response.body.len())
+        })?;
         evidence.add(format!("/bytes/{n}: as expected"));
     }
     for odd in ["1073741825", "-1", "x", "1.5"] {
@@ -190,7 +233,8 @@ async fn slow_reader(cx: Cx) -> Verdict {
     let Some(before) = resident_kib(pid) else {
         return Err(Stop::skip("there is no /proc to read the plugin's memory from"));
     };
-    let broken = |e: temps_plugin_host::HttpError| Stop::failed("a streamed response", e.to_string());
+    let broken =
+        |e: temps_plugin_host::HttpError| Stop::failed("a streamed response", e.to_string());
     let mut response = plugin.http().get("/bytes/1073741824").send().await.map_err(broken)?;
     let first = response.chunk().await.map_err(broken)?.unwrap_or_default();
     ensure(!first.is_empty(), "the first bytes of 1 GiB", || "none".into())?;
@@ -202,10 +246,15 @@ async fn slow_reader(cx: Cx) -> Verdict {
         most = most.max(resident_kib(pid).unwrap_or(most));
     }
     let growth = most.saturating_sub(before);
-    ensure(growth < GROWTH_KIB, format!("less than {GROWTH_KIB} KiB more while nobody reads"), || {
-        format!("{growth} KiB more")
-    })?;
-    Ok(Evidence::saw(format!("{} bytes of 1 GiB read, then nothing: {growth} KiB more", first.len())))
+    ensure(
+        growth < GROWTH_KIB,
+        format!("less than {GROWTH_KIB} KiB more while nobody reads"),
+        || format!("{growth} KiB more"),
+    )?;
+    Ok(Evidence::saw(format!(
+        "{} bytes of 1 GiB read, then nothing: {growth} KiB more",
+        first.len()
+    )))
 }
 
 fn resident_kib(pid: u32) -> Option<u64> {
@@ -223,8 +272,10 @@ async fn sse(cx: Cx) -> Verdict {
     let seen = response.text().replace("\r\n", "\n");
     ensure(seen == expected, format!("{expected:?}"), || format!("{seen:?}"))?;
     // Far apart, so that one that is held back until the end is told from one that is sent at once.
-    let broken = |e: temps_plugin_host::HttpError| Stop::failed("a streamed response", e.to_string());
-    let mut slow = plugin.http().get("/sse?count=2&interval_ms=400").send().await.map_err(broken)?;
+    let broken =
+        |e: temps_plugin_host::HttpError| Stop::failed("a streamed response", e.to_string());
+    let mut slow =
+        plugin.http().get("/sse?count=2&interval_ms=400").send().await.map_err(broken)?;
     let mut first = String::new();
     while !first.contains("\n\n") {
         match slow.chunk().await.map_err(broken)? {
@@ -232,7 +283,9 @@ async fn sse(cx: Cx) -> Verdict {
             None => break,
         }
     }
-    ensure(!first.contains("id: 1"), "the first event before the second is made", || format!("{first:?}"))?;
+    ensure(!first.contains("id: 1"), "the first event before the second is made", || {
+        format!("{first:?}")
+    })?;
     Ok(Evidence::saw("three events by default, and each is sent at once"))
 }
 
@@ -261,13 +314,16 @@ async fn slow(cx: Cx) -> Verdict {
     let seen = plugin.get("/slow?ms=50").await?.json(200)?;
     ensure(seen == json!({"slept_ms": 50}), "{\"slept_ms\":50}", || seen.to_string())?;
     let took = began.elapsed();
-    ensure(took >= Duration::from_millis(50), "an answer after 50 ms", || format!("after {took:?}"))?;
+    ensure(took >= Duration::from_millis(50), "an answer after 50 ms", || {
+        format!("after {took:?}")
+    })?;
     Ok(Evidence::saw(format!("/slow?ms=50 after {took:?}")))
 }
 
 async fn cancelled(cx: Cx) -> Verdict {
     let plugin = cx.fresh().await?;
-    let count = || async { Ok::<_, Stop>(plugin.get("/cancelled").await?.json(200)?["cancelled"].clone()) };
+    let count =
+        || async { Ok::<_, Stop>(plugin.get("/cancelled").await?.json(200)?["cancelled"].clone()) };
     let before = count().await?;
     ensure(before == 0, "no cancelled request at first", || before.to_string())?;
     let request = format!(
@@ -295,7 +351,7 @@ async fn cancelled(cx: Cx) -> Verdict {
 async fn others_are_served(cx: Cx) -> Verdict {
     let plugin = cx.fresh().await?;
     let request = format!(
-        "GET /slow?ms=3000 HTTP/1.1\r\nhost: plugin\r\nx-temps-auth-signature: {}\r\n\r\n",
+        "GET /slow?ms=1500 HTTP/1.1\r\nhost: plugin\r\nx-temps-auth-signature: {}\r\n\r\n",
         plugin.secret()
     );
     let mut slow = Vec::new();
@@ -307,13 +363,17 @@ async fn others_are_served(cx: Cx) -> Verdict {
     let began = std::time::Instant::now();
     for path in ["/health", "/context", "/health"] {
         let status = plugin.get(path).await?.status;
-        ensure(status == 200, format!("200 to {path} beside 50 slow handlers"), || status.to_string())?;
+        ensure(status == 200, format!("200 to {path} beside 50 slow handlers"), || {
+            status.to_string()
+        })?;
     }
     let took = began.elapsed();
-    ensure(took < cx.limit(2), "answers before the slow handlers are done", || format!("after {took:?}"))?;
+    ensure(took < cx.limit(1), "answers before the slow handlers are done", || {
+        format!("after {took:?}")
+    })?;
     let first = slow[0].response().await?.status;
     ensure(first == 200, "200 from a slow handler", || first.to_string())?;
-    Ok(Evidence::saw(format!("three answers in {took:?} beside 50 handlers of 3 s")))
+    Ok(Evidence::saw(format!("three answers in {took:?} beside 50 handlers of 1.5 s")))
 }
 
 /// The table.
@@ -325,9 +385,12 @@ pub const CHECKS: &[Check] = &[
         |cx| Box::pin(echo(cx)),
     )
     .needs(Needs::Everything),
-    Check::must("everything/echo-methods", "any method and any path below /echo", &["EP-09", "EP-11"], |cx| {
-        Box::pin(echo_methods(cx))
-    })
+    Check::must(
+        "everything/echo-methods",
+        "any method and any path below /echo",
+        &["EP-09", "EP-11"],
+        |cx| Box::pin(echo_methods(cx)),
+    )
     .needs(Needs::Everything),
     Check::must(
         "everything/credentials-hidden",
@@ -351,25 +414,35 @@ pub const CHECKS: &[Check] = &[
         Box::pin(trailers(cx))
     })
     .needs(Needs::Everything),
-    Check::must("everything/status", "any status, and none that is no status", &["EP-17", "EP-18"], |cx| {
-        Box::pin(status(cx))
-    })
+    Check::must(
+        "everything/status",
+        "any status, and none that is no status",
+        &["EP-17", "EP-18"],
+        |cx| Box::pin(status(cx)),
+    )
     .needs(Needs::Everything),
     Check::must("everything/bytes", "known bytes", &["EP-19", "EP-21"], |cx| Box::pin(bytes(cx)))
         .needs(Needs::Everything),
-    Check::must("everything/slow-reader", "a peer that does not read costs no memory", &["EP-20", "HT-19"], |cx| {
-        Box::pin(slow_reader(cx))
-    })
+    Check::must(
+        "everything/slow-reader",
+        "a peer that does not read costs no memory",
+        &["EP-20", "HT-19"],
+        |cx| Box::pin(slow_reader(cx)),
+    )
     .needs(Needs::Everything),
     Check::must("everything/sse", "server-sent events, each at once", &["EP-22", "HT-18"], |cx| {
         Box::pin(sse(cx))
     })
     .needs(Needs::Everything),
-    Check::must("everything/websocket", "a WebSocket of the author's own", &["EP-23", "EP-24", "HT-29"], |cx| {
-        Box::pin(websocket(cx))
-    })
+    Check::must(
+        "everything/websocket",
+        "a WebSocket of the author's own",
+        &["EP-23", "EP-24", "HT-29"],
+        |cx| Box::pin(websocket(cx)),
+    )
     .needs(Needs::Everything),
-    Check::must("everything/slow", "a slow handler", &["EP-25"], |cx| Box::pin(slow(cx))).needs(Needs::Everything),
+    Check::must("everything/slow", "a slow handler", &["EP-25"], |cx| Box::pin(slow(cx)))
+        .needs(Needs::Everything),
     Check::must(
         "everything/cancelled",
         "a handler is told that its caller has gone",

@@ -15,9 +15,11 @@ async fn prints(cx: &Cx, close_stdout: bool) -> Result<Plugin, Stop> {
     let plugin = cx.start(&plan).await?;
     for text in ["conformance printed this\n", "{\"type\":\"ready\"}", ""] {
         let seen = plugin.send(Request::post("/print").body(text)).await?.json(200)?;
-        ensure(seen == json!({"printed": text.len()}), format!("{{\"printed\":{}}}", text.len()), || {
-            seen.to_string()
-        })?;
+        ensure(
+            seen == json!({"printed": text.len()}),
+            format!("{{\"printed\":{}}}", text.len()),
+            || seen.to_string(),
+        )?;
     }
     let status = plugin.health().await?.status;
     ensure(status == 200, "health 200 afterwards", || status.to_string())?;
@@ -30,13 +32,17 @@ async fn print_is_harmless(cx: Cx) -> Verdict {
     let stray = plugin.stray_stdout().await;
     ensure(stray.is_empty(), "nothing on standard output", || format!("{stray:?}"))?;
     prints(&cx, true).await?;
-    Ok(Evidence::saw("author code printed, with standard output open and closed, and nothing came of it"))
+    Ok(Evidence::saw(
+        "author code printed, with standard output open and closed, and nothing came of it",
+    ))
 }
 
 async fn print_goes_to_stderr(cx: Cx) -> Verdict {
     let plugin = prints(&cx, false).await?;
-    let line = plugin.stderr_line(cx.limit(3), |line| line.contains("conformance printed this")).await;
-    let line = line.ok_or_else(|| Stop::failed("what was printed, on stderr", plugin.stderr().join("\n")))?;
+    let line =
+        plugin.stderr_line(cx.limit(3), |line| line.contains("conformance printed this")).await;
+    let line = line
+        .ok_or_else(|| Stop::failed("what was printed, on stderr", plugin.stderr().join("\n")))?;
     Ok(Evidence::saw(line))
 }
 
@@ -50,7 +56,9 @@ async fn panics(cx: Cx) -> Verdict {
     ensure(status == 200, "200 from other handlers afterwards", || status.to_string())?;
     let name = cx.manifest()["name"].as_str().unwrap_or_default().to_owned();
     let line = plugin.stderr_line(cx.limit(3), |line| line.contains(&name)).await;
-    let line = line.ok_or_else(|| Stop::failed(format!("a line on stderr with {name}"), plugin.stderr().join("\n")))?;
+    let line = line.ok_or_else(|| {
+        Stop::failed(format!("a line on stderr with {name}"), plugin.stderr().join("\n"))
+    })?;
     Ok(Evidence(vec!["500 three times, and 200 from another route afterwards".into(), line]))
 }
 
@@ -75,7 +83,9 @@ async fn lifecycle(cx: Cx) -> Verdict {
 async fn slow_request(plugin: &Plugin, ms: u32) -> Result<crate::subject::Raw, Stop> {
     let mut raw = plugin.raw().await?;
     let secret = plugin.secret();
-    let head = format!("GET /slow?ms={ms} HTTP/1.1\r\nhost: plugin\r\nx-temps-auth-signature: {secret}\r\n\r\n");
+    let head = format!(
+        "GET /slow?ms={ms} HTTP/1.1\r\nhost: plugin\r\nx-temps-auth-signature: {secret}\r\n\r\n"
+    );
     raw.write(head.as_bytes()).await?;
     // Whoever has answered three requests that came later has most likely read this one.
     for _ in 0..3 {
@@ -90,7 +100,10 @@ async fn refuses_connections(cx: &Cx, plugin: &Plugin) -> Result<(), Stop> {
     while let Ok(stream) = plugin.http().connect_raw().await {
         drop(stream);
         if tokio::time::Instant::now() >= deadline {
-            return Err(Stop::failed("no new connections once the plugin has begun to stop", "they are accepted"));
+            return Err(Stop::failed(
+                "no new connections once the plugin has begun to stop",
+                "they are accepted",
+            ));
         }
         tokio::time::sleep(POLL).await;
     }
@@ -155,9 +168,12 @@ async fn websockets_are_closed(cx: Cx) -> Verdict {
 
 /// The table.
 pub const CHECKS: &[Check] = &[
-    Check::must("everything/print", "printing does no harm", &["EP-41", "IO-03", "IO-04", "IO-01"], |cx| {
-        Box::pin(print_is_harmless(cx))
-    })
+    Check::must(
+        "everything/print",
+        "printing does no harm",
+        &["EP-41", "IO-03", "IO-04", "IO-01"],
+        |cx| Box::pin(print_is_harmless(cx)),
+    )
     .needs(Needs::Everything),
     Check::must("everything/print-to-stderr", "what is printed goes to stderr", &["IO-05"], |cx| {
         Box::pin(print_goes_to_stderr(cx))
@@ -179,17 +195,26 @@ pub const CHECKS: &[Check] = &[
         Box::pin(drains(cx))
     })
     .needs(Needs::Everything),
-    Check::must("everything/second-signal", "a second signal ends the draining", &["LC-13"], |cx| {
-        Box::pin(second_signal(cx))
-    })
+    Check::must(
+        "everything/second-signal",
+        "a second signal ends the draining",
+        &["LC-13"],
+        |cx| Box::pin(second_signal(cx)),
+    )
     .needs(Needs::Everything),
-    Check::must("everything/open-websocket", "an open WebSocket does not hold up the exit", &["LC-16"], |cx| {
-        Box::pin(endless_work(cx))
-    })
+    Check::must(
+        "everything/open-websocket",
+        "an open WebSocket does not hold up the exit",
+        &["LC-16"],
+        |cx| Box::pin(endless_work(cx)),
+    )
     .needs(Needs::Everything),
-    Check::must("everything/websocket-closed", "open WebSockets get a close frame", &["LC-15"], |cx| {
-        Box::pin(websockets_are_closed(cx))
-    })
+    Check::must(
+        "everything/websocket-closed",
+        "open WebSockets get a close frame",
+        &["LC-15"],
+        |cx| Box::pin(websockets_are_closed(cx)),
+    )
     .needs(Needs::Everything)
     .should(),
 ];

@@ -14,13 +14,20 @@ async fn manifest(cx: Cx) -> Verdict {
         ("no host data access", default("requires_host_data_access", json!(false))),
         ("the default health_path", default("health_path", json!("/health"))),
         ("a name of its language", is_profile_name(manifest["name"].as_str().unwrap_or_default())),
-        ("a SemVer version", manifest["version"].as_str().is_some_and(|v| semver::Version::parse(v).is_ok())),
+        (
+            "a SemVer version",
+            manifest["version"].as_str().is_some_and(|v| semver::Version::parse(v).is_ok()),
+        ),
     ];
     for (what, holds) in rules {
         ensure(holds, what, || manifest.to_string())?;
     }
-    let mut permissions: Vec<&str> =
-        manifest["host_permissions"].as_array().into_iter().flatten().filter_map(Value::as_str).collect();
+    let mut permissions: Vec<&str> = manifest["host_permissions"]
+        .as_array()
+        .into_iter()
+        .flatten()
+        .filter_map(Value::as_str)
+        .collect();
     permissions.sort_unstable();
     permissions.dedup();
     ensure(permissions.len() == 7, "all seven host_permissions", || format!("{permissions:?}"))?;
@@ -29,8 +36,9 @@ async fn manifest(cx: Cx) -> Verdict {
 
 fn is_profile_name(name: &str) -> bool {
     name.strip_prefix("everything-").is_some_and(|rest| {
-        rest.split('-')
-            .all(|word| !word.is_empty() && word.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit()))
+        rest.split('-').all(|word| {
+            !word.is_empty() && word.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit())
+        })
     })
 }
 
@@ -65,10 +73,13 @@ async fn ui(cx: Cx) -> Verdict {
         .match_indices("assets/app-")
         .filter_map(|(at, _)| html.get(at..at + "assets/app-00000000.js".len()))
         .filter(|path| {
-            path.ends_with(".js") && path["assets/app-".len()..][..8].bytes().all(|b| b.is_ascii_hexdigit())
+            path.ends_with(".js")
+                && path["assets/app-".len()..][..8].bytes().all(|b| b.is_ascii_hexdigit())
         })
         .collect();
-    ensure(assets.len() == 1, "exactly one link to assets/app-<8 hex digits>.js", || format!("{assets:?}"))?;
+    ensure(assets.len() == 1, "exactly one link to assets/app-<8 hex digits>.js", || {
+        format!("{assets:?}")
+    })?;
     let path = format!("/ui/{}", assets[0]);
     let asset = plugin.get(&path).await?;
     ensure(asset.status == 200, format!("200 to {path}"), || asset.status.to_string())?;
@@ -86,10 +97,14 @@ pub const CHECKS: &[Check] = &[
         |cx| Box::pin(manifest(cx)),
     )
     .needs(Needs::Everything),
-    Check::must("everything/ready", "`ready` is that of the profile", &["EP-08"], |cx| Box::pin(ready(cx)))
-        .needs(Needs::Everything),
-    Check::must("everything/context", "the plugin knows its start", &["EP-43"], |cx| Box::pin(context(cx)))
-        .needs(Needs::Everything),
+    Check::must("everything/ready", "`ready` is that of the profile", &["EP-08"], |cx| {
+        Box::pin(ready(cx))
+    })
+    .needs(Needs::Everything),
+    Check::must("everything/context", "the plugin knows its start", &["EP-43"], |cx| {
+        Box::pin(context(cx))
+    })
+    .needs(Needs::Everything),
     Check::must("everything/ui", "the small UI", &["EP-46", "EP-47"], |cx| Box::pin(ui(cx)))
         .needs(Needs::Everything),
 ];

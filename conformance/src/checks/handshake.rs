@@ -31,7 +31,9 @@ async fn first_line(cx: Cx) -> Verdict {
     match cx.dialect() {
         Dialect::One => {
             ensure(kind == "manifest", "`type` is \"manifest\"", || kind.to_string())?;
-            ensure(object["name"].is_string(), "the manifest's members beside `type`", || line.into())?;
+            ensure(object["name"].is_string(), "the manifest's members beside `type`", || {
+                line.into()
+            })?;
         }
         Dialect::Two => {
             ensure(kind == "hello", "`type` is \"hello\"", || kind.to_string())?;
@@ -52,7 +54,9 @@ async fn ready_line(cx: Cx) -> Verdict {
     })?;
     ensure(object["type"] == "ready", "`type` is \"ready\"", || object["type"].to_string())?;
     ensure(object["ready"] == true, "`ready` is true", || object["ready"].to_string())?;
-    ensure(object["has_ui"].is_boolean(), "`has_ui` is true or false", || object["has_ui"].to_string())?;
+    ensure(object["has_ui"].is_boolean(), "`has_ui` is true or false", || {
+        object["has_ui"].to_string()
+    })?;
     if cx.dialect() == Dialect::Two {
         let version = &object["protocol_version"];
         ensure(version == 2, "`protocol_version` is the number 2", || version.to_string())?;
@@ -67,9 +71,11 @@ async fn openapi(cx: Cx) -> Verdict {
         Value::Null => Err(Stop::skip("the plugin sends no `openapi`")),
         Value::Object(document) => {
             let version = document.get("openapi").or_else(|| document.get("swagger"));
-            ensure(version.is_some_and(Value::is_string), "an OpenAPI document, with its version", || {
-                format!("an object with the members {:?}", document.keys().collect::<Vec<_>>())
-            })?;
+            ensure(
+                version.is_some_and(Value::is_string),
+                "an OpenAPI document, with its version",
+                || format!("an object with the members {:?}", document.keys().collect::<Vec<_>>()),
+            )?;
             Ok(Evidence::saw(format!("an OpenAPI document with {} members", document.len())))
         }
         other => Err(Stop::failed("`openapi` is an object", other.to_string())),
@@ -110,7 +116,10 @@ async fn needs_a_socket(cx: Cx) -> Verdict {
 /// Dialect 1 never touches standard input, whatever is there.
 async fn stdin_is_meaningless(cx: Cx) -> Verdict {
     // Every other start of this dialect has the null device there, which has ended from the start.
-    let mut evidence = Evidence::saw(format!("ready {:?} after the start with none", cx.fresh().await?.timing().ready));
+    let mut evidence = Evidence::saw(format!(
+        "ready {:?} after the start with none",
+        cx.fresh().await?.timing().ready
+    ));
     for close in [false, true] {
         let plan = cx.plan()?;
         let mut process = cx.spawn_with_stdin(&plan).await?;
@@ -121,10 +130,15 @@ async fn stdin_is_meaningless(cx: Cx) -> Verdict {
         process.line().await?;
         let ready = process.line().await?;
         let object = json_object("the second line", &ready)?;
-        ensure(object["ready"] == true, "`ready` with garbage in standard input", || ready.clone())?;
+        ensure(object["ready"] == true, "`ready` with garbage in standard input", || {
+            ready.clone()
+        })?;
         let stream = std::os::unix::net::UnixStream::connect(&plan.socket);
         ensure(stream.is_ok(), "a socket that accepts connections", || format!("{stream:?}"))?;
-        evidence.add(format!("ready with garbage in standard input, {}", if close { "closed" } else { "open" }));
+        evidence.add(format!(
+            "ready with garbage in standard input, {}",
+            if close { "closed" } else { "open" }
+        ));
     }
     Ok(evidence)
 }
@@ -157,9 +171,12 @@ pub const CHECKS: &[Check] = &[
         &["HS-01", "HS-04", "HS-13", "HS-18"],
         |cx| Box::pin(ready_line(cx)),
     ),
-    Check::must("handshake/openapi", "`openapi` in `ready` is an OpenAPI document", &["HS-40"], |cx| {
-        Box::pin(openapi(cx))
-    })
+    Check::must(
+        "handshake/openapi",
+        "`openapi` in `ready` is an OpenAPI document",
+        &["HS-40"],
+        |cx| Box::pin(openapi(cx)),
+    )
     .may(),
     Check::must(
         "handshake/ready-after-health",

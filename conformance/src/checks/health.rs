@@ -29,7 +29,9 @@ async fn answers_head(cx: Cx) -> Verdict {
 async fn before_the_channel(cx: Cx) -> Verdict {
     let plugin = cx.fresh().await?;
     let status = plugin.health().await?.status;
-    ensure(status == 200, "health 200 although no channel was ever dialled", || status.to_string())?;
+    ensure(status == 200, "health 200 although no channel was ever dialled", || {
+        status.to_string()
+    })?;
     Ok(Evidence::saw("health 200 with no channel dialled"))
 }
 
@@ -44,7 +46,9 @@ async fn after_the_channel_is_lost(cx: Cx) -> Verdict {
             drop(channel);
         }
         let status = plugin.health().await?.status;
-        ensure(status == 200, format!("health 200 after the channel went {how}"), || status.to_string())?;
+        ensure(status == 200, format!("health 200 after the channel went {how}"), || {
+            status.to_string()
+        })?;
         evidence.add(format!("health 200 after the channel went {how}"));
     }
     Ok(evidence)
@@ -55,7 +59,9 @@ async fn in_parallel(cx: Cx) -> Verdict {
     let answers = join_all((0..PARALLEL).map(|_| plugin.health())).await;
     for answer in answers {
         let status = answer?.status;
-        ensure(status == 200, format!("200 to each of {PARALLEL} parallel requests"), || status.to_string())?;
+        ensure(status == 200, format!("200 to each of {PARALLEL} parallel requests"), || {
+            status.to_string()
+        })?;
     }
     Ok(Evidence::saw(format!("{PARALLEL} connections at once, each with health 200")))
 }
@@ -78,26 +84,38 @@ async fn beside_idle_connections(cx: Cx) -> Verdict {
 
 /// The table.
 pub const CHECKS: &[Check] = &[
-    Check::must("health/get", "GET of the health path is 200, signed or not", &["HT-03", "AU-08"], |cx| {
-        Box::pin(answers_get(cx))
-    })
+    Check::must(
+        "health/get",
+        "GET of the health path is 200, signed or not",
+        &["HT-03", "AU-08"],
+        |cx| Box::pin(answers_get(cx)),
+    )
     .needs(Needs::Running),
-    Check::must("health/head", "HEAD of the health path is 200 without a body", &["HT-34", "AU-08"], |cx| {
-        Box::pin(answers_head(cx))
-    })
+    Check::must(
+        "health/head",
+        "HEAD of the health path is 200 without a body",
+        &["HT-34", "AU-08"],
+        |cx| Box::pin(answers_head(cx)),
+    )
     .needs(Needs::Running),
-    Check::must("health/before-channel", "health answers before there is a channel", &["HT-04"], |cx| {
-        Box::pin(before_the_channel(cx))
-    }),
+    Check::must(
+        "health/before-channel",
+        "health answers before there is a channel",
+        &["HT-04"],
+        |cx| Box::pin(before_the_channel(cx)),
+    ),
     Check::must(
         "health/after-channel-lost",
         "health answers after the channel is lost",
         &["HT-04", "CH-05"],
         |cx| Box::pin(after_the_channel_is_lost(cx)),
     ),
-    Check::must("health/parallel", "health answers on many connections at once", &["HT-01", "HT-05"], |cx| {
-        Box::pin(in_parallel(cx))
-    })
+    Check::must(
+        "health/parallel",
+        "health answers on many connections at once",
+        &["HT-01", "HT-05"],
+        |cx| Box::pin(in_parallel(cx)),
+    )
     .needs(Needs::Running),
     Check::must(
         "health/beside-idle-connections",

@@ -36,7 +36,9 @@ async fn odd_methods(cx: Cx) -> Verdict {
     let mut evidence = Evidence::default();
     for method in ["PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "PROPFIND", "CONFORMANCE-ODD"] {
         let status = plugin.send(Request::new(method, NOWHERE)).await?.status;
-        ensure((200..600).contains(&status), format!("a response to {method}"), || status.to_string())?;
+        ensure((200..600).contains(&status), format!("a response to {method}"), || {
+            status.to_string()
+        })?;
         evidence.add(format!("{method}: {status}"));
     }
     Ok(evidence)
@@ -46,8 +48,21 @@ async fn odd_paths(cx: Cx) -> Verdict {
     let plugin = cx.running().await?;
     let long = format!("/{}", "x".repeat(4096));
     let paths = [
-        "//", "/%00", "/%ff%fe", "/%", "/..", "/../../etc/passwd", "/a//b/", "/?", "/?a?b=c&&=", "/%2e%2e/",
-        "/ä", "/_temps", "/_temps/", "/_eventsy", &long,
+        "//",
+        "/%00",
+        "/%ff%fe",
+        "/%",
+        "/..",
+        "/../../etc/passwd",
+        "/a//b/",
+        "/?",
+        "/?a?b=c&&=",
+        "/%2e%2e/",
+        "/ä",
+        "/_temps",
+        "/_temps/",
+        "/_eventsy",
+        &long,
     ];
     let mut evidence = Evidence::default();
     for path in paths {
@@ -59,9 +74,11 @@ async fn odd_paths(cx: Cx) -> Verdict {
         raw.write(head.as_bytes()).await?;
         let response = raw.response().await?;
         let shown: String = path.chars().take(20).collect();
-        ensure((200..600).contains(&response.status), format!("a response to GET {shown}"), || {
-            response.status.to_string()
-        })?;
+        ensure(
+            (200..600).contains(&response.status),
+            format!("a response to GET {shown}"),
+            || response.status.to_string(),
+        )?;
         evidence.add(format!("GET {shown}: {}", response.status));
     }
     Ok(evidence)
@@ -69,20 +86,40 @@ async fn odd_paths(cx: Cx) -> Verdict {
 
 async fn large_body(cx: Cx) -> Verdict {
     let plugin = cx.running().await?;
-    let body = vec![b'x'; BODY_FLOOR_BYTES];
-    let response = plugin.send(Request::post(NOWHERE).body(body)).await?;
-    ensure((200..600).contains(&response.status), "a response to a body of 16 MiB", || {
-        response.status.to_string()
-    })?;
-    let health = plugin.health().await?.status;
-    ensure(health == 200, "health 200 afterwards", || health.to_string())?;
-    Ok(Evidence::saw(format!("POST of 16 MiB to {NOWHERE}: {}", response.status)))
+    let mut evidence = Evidence::default();
+    for framing in ["content-length", "chunks"] {
+        let mut raw = plugin.raw().await?;
+        let secret = plugin.secret();
+        let (header, mut body) = match framing {
+            "chunks" => ("transfer-encoding: chunked".to_owned(), b"1000000\r\n".to_vec()),
+            _ => (format!("content-length: {BODY_FLOOR_BYTES}"), Vec::new()),
+        };
+        body.resize(body.len() + BODY_FLOOR_BYTES, b'x');
+        if framing == "chunks" {
+            body.extend_from_slice(b"\r\n0\r\n\r\n");
+        }
+        let head = format!(
+            "POST {NOWHERE} HTTP/1.1\r\nhost: plugin\r\nx-temps-auth-signature: {secret}\r\n{header}\r\n\r\n"
+        );
+        raw.write(head.as_bytes()).await?;
+        // The plugin may answer, and close, before it has read all of it.
+        raw.write(&body).await?;
+        let status = raw.response().await?.status;
+        ensure((200..600).contains(&status), format!("a response to 16 MiB in {framing}"), || {
+            status.to_string()
+        })?;
+        let health = plugin.health().await?.status;
+        ensure(health == 200, "health 200 afterwards", || health.to_string())?;
+        evidence.add(format!("POST of 16 MiB in {framing} to {NOWHERE}: {status}"));
+    }
+    Ok(evidence)
 }
 
 async fn no_http(cx: Cx) -> Verdict {
     let plugin = cx.fresh().await?;
     let secret = plugin.secret().to_owned();
-    let signed = format!("POST {NOWHERE} HTTP/1.1\r\nhost: plugin\r\nx-temps-auth-signature: {secret}\r\n");
+    let signed =
+        format!("POST {NOWHERE} HTTP/1.1\r\nhost: plugin\r\nx-temps-auth-signature: {secret}\r\n");
     let pieces = [
         ("bytes that are no HTTP", "\x16\x03\x01\x02\0\x01\0\x01\u{fc}\x03\r\n\r\n".to_owned()),
         ("a line that is none of HTTP's", "HELO plugin\r\n\r\n".to_owned()),
@@ -108,7 +145,9 @@ async fn peer_goes_away(cx: Cx) -> Verdict {
     for _ in 0..20 {
         let mut raw = plugin.raw().await?;
         let secret = plugin.secret();
-        let head = format!("GET {NOWHERE} HTTP/1.1\r\nhost: plugin\r\nx-temps-auth-signature: {secret}\r\n\r\n");
+        let head = format!(
+            "GET {NOWHERE} HTTP/1.1\r\nhost: plugin\r\nx-temps-auth-signature: {secret}\r\n\r\n"
+        );
         raw.write(head.as_bytes()).await?;
     }
     let status = plugin.health().await?.status;
@@ -120,7 +159,8 @@ async fn events_is_reserved(cx: Cx) -> Verdict {
     let plugin = cx.running().await?;
     let mut evidence = Evidence::default();
     for method in ["GET", "PUT", "DELETE"] {
-        let status = plugin.send(Request::new(method, "/_events").with_event_auth(&plugin)).await?.status;
+        let status =
+            plugin.send(Request::new(method, "/_events").with_event_auth(&plugin)).await?.status;
         ensure(status >= 400, format!("400 or above to {method} /_events"), || status.to_string())?;
         evidence.add(format!("{method} /_events: {status}"));
     }
@@ -130,11 +170,15 @@ async fn events_is_reserved(cx: Cx) -> Verdict {
 async fn channel_is_reserved(cx: Cx) -> Verdict {
     let plugin = cx.running().await?;
     let mut evidence = Evidence::default();
-    for (method, path) in [("GET", "/_temps/channel"), ("POST", "/_temps/channel"), ("GET", "/_temps/else")] {
+    for (method, path) in
+        [("GET", "/_temps/channel"), ("POST", "/_temps/channel"), ("GET", "/_temps/else")]
+    {
         let status = plugin.send(Request::new(method, path)).await?.status;
-        ensure(status >= 400, format!("400 or above to {method} {path} without an upgrade"), || {
-            status.to_string()
-        })?;
+        ensure(
+            status >= 400,
+            format!("400 or above to {method} {path} without an upgrade"),
+            || status.to_string(),
+        )?;
         evidence.add(format!("{method} {path}: {status}"));
     }
     Ok(evidence)
@@ -142,32 +186,47 @@ async fn channel_is_reserved(cx: Cx) -> Verdict {
 
 /// The table.
 pub const CHECKS: &[Check] = &[
-    Check::must("http/keeps-connections", "a connection serves several requests", &["HT-01", "HT-02"], |cx| {
-        Box::pin(keeps_connections(cx))
+    Check::must(
+        "http/keeps-connections",
+        "a connection serves several requests",
+        &["HT-01", "HT-02"],
+        |cx| Box::pin(keeps_connections(cx)),
+    )
+    .needs(Needs::Running),
+    Check::must("http/unknown-route", "an unknown route is 404", &["HT-08"], |cx| {
+        Box::pin(unknown_route(cx))
     })
     .needs(Needs::Running),
-    Check::must("http/unknown-route", "an unknown route is 404", &["HT-08"], |cx| Box::pin(unknown_route(cx)))
-        .needs(Needs::Running),
     Check::must("http/odd-methods", "every method gets a response", &["HT-07"], |cx| {
         Box::pin(odd_methods(cx))
     })
     .needs(Needs::Running),
-    Check::must("http/odd-paths", "every path gets a response", &["HT-07"], |cx| Box::pin(odd_paths(cx)))
-        .needs(Needs::Running),
+    Check::must("http/odd-paths", "every path gets a response", &["HT-07"], |cx| {
+        Box::pin(odd_paths(cx))
+    })
+    .needs(Needs::Running),
     Check::must("http/large-body", "a body of 16 MiB gets a response", &["HT-07"], |cx| {
         Box::pin(large_body(cx))
     })
     .needs(Needs::Running),
-    Check::must("http/no-http", "bytes that are no HTTP do no harm", &["HT-33"], |cx| Box::pin(no_http(cx))),
+    Check::must("http/no-http", "bytes that are no HTTP do no harm", &["HT-33"], |cx| {
+        Box::pin(no_http(cx))
+    }),
     Check::must("http/peer-goes-away", "peers that leave early do no harm", &["HT-33"], |cx| {
         Box::pin(peer_goes_away(cx))
     }),
-    Check::must("http/events-reserved", "other methods than POST are refused at /_events", &["HT-15"], |cx| {
-        Box::pin(events_is_reserved(cx))
-    })
+    Check::must(
+        "http/events-reserved",
+        "other methods than POST are refused at /_events",
+        &["HT-15"],
+        |cx| Box::pin(events_is_reserved(cx)),
+    )
     .needs(Needs::Running),
-    Check::must("http/channel-reserved", "what is no upgrade is refused below /_temps", &["HT-16"], |cx| {
-        Box::pin(channel_is_reserved(cx))
-    })
+    Check::must(
+        "http/channel-reserved",
+        "what is no upgrade is refused below /_temps",
+        &["HT-16"],
+        |cx| Box::pin(channel_is_reserved(cx)),
+    )
     .needs(Needs::Running),
 ];

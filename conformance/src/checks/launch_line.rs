@@ -4,7 +4,13 @@ use super::prelude::*;
 use temps_plugin_schema::limits::LAUNCH_LINE_BYTES;
 
 /// Hands `bytes` to a plugin that waits for its launch line, and expects it to be refused.
-async fn refused(cx: &Cx, plan: &Plan, what: &str, bytes: &[u8], close: bool) -> Result<String, Stop> {
+async fn refused(
+    cx: &Cx,
+    plan: &Plan,
+    what: &str,
+    bytes: &[u8],
+    close: bool,
+) -> Result<String, Stop> {
     let mut process = cx.spawn(plan).await?;
     process.line().await?;
     // A plugin may refuse before it has read everything; what it did not read is then lost.
@@ -19,9 +25,11 @@ async fn refused(cx: &Cx, plan: &Plan, what: &str, bytes: &[u8], close: bool) ->
         }
         other => other,
     })?;
-    ensure(process.leaks() == 0, format!("no secret in what it says about {what}"), || {
-        format!("{} lines with the secret", process.leaks())
-    })?;
+    ensure(
+        process.leaks() == 0,
+        format!("no secret and no database URL in what it says about {what}"),
+        || format!("{} lines with one of them", process.leaks()),
+    )?;
     Ok(format!("{what}: {refusal}"))
 }
 
@@ -44,14 +52,20 @@ async fn all_refused(cx: &Cx, plan: &Plan, cases: Vec<(&str, Vec<u8>)>) -> Verdi
 /// The witness of all refusals: the same plugin takes a valid line.
 async fn accepted(cx: &Cx, plan: &Plan) -> Result<(), Stop> {
     let plugin = cx.start(plan).await?;
-    plugin.kill().await;
+    plugin.discard().await;
     Ok(())
 }
 
 async fn refuses_what_is_no_object(cx: Cx) -> Verdict {
-    let texts = [("an empty line", "\n"), ("no JSON", "hello\n"), ("a list", "[2]\n"), ("a text", "\"x\"\n")];
+    let texts = [
+        ("an empty line", "\n"),
+        ("no JSON", "hello\n"),
+        ("a list", "[2]\n"),
+        ("a text", "\"x\"\n"),
+    ];
     let plan = cx.plan()?;
-    all_refused(&cx, &plan, texts.map(|(what, text)| (what, text.as_bytes().to_vec())).to_vec()).await
+    all_refused(&cx, &plan, texts.map(|(what, text)| (what, text.as_bytes().to_vec())).to_vec())
+        .await
 }
 
 async fn refuses_other_versions(cx: Cx) -> Verdict {
@@ -102,9 +116,11 @@ async fn takes_secrets_of_32_and_256(cx: Cx) -> Verdict {
         plan.set_secret(&letters);
         let plugin = cx.start(&plan).await?;
         let status = plugin.get("/conformance-no-such-route").await?.status;
-        ensure(status != 401, format!("a secret of {length} characters works"), || status.to_string())?;
+        ensure(status != 401, format!("a secret of {length} characters works"), || {
+            status.to_string()
+        })?;
         evidence.add(format!("a secret of {length} characters is taken, and signs a request"));
-        plugin.kill().await;
+        plugin.discard().await;
     }
     Ok(evidence)
 }
@@ -114,18 +130,21 @@ async fn refuses_a_wrong_database(cx: Cx) -> Verdict {
     if plan.launch_value()["database_url"].is_null() {
         let url = json!("postgres://conformance@127.0.0.1:9/conformance");
         let line = line_with(&plan, |line| line["database_url"] = url);
-        return all_refused(&cx, &plan, vec![("a `database_url` that nobody asked for", line)]).await;
+        return all_refused(&cx, &plan, vec![("a `database_url` that nobody asked for", line)])
+            .await;
     }
     let null = line_with(&plan, |line| line["database_url"] = Value::Null);
     let absent = line_with(&plan, |line| remove(line, "database_url"));
-    all_refused(&cx, &plan, vec![("a null `database_url`", null), ("no `database_url`", absent)]).await
+    all_refused(&cx, &plan, vec![("a null `database_url`", null), ("no `database_url`", absent)])
+        .await
 }
 
 async fn refuses_a_wrong_host_data_dir(cx: Cx) -> Verdict {
     let plan = cx.plan()?;
     if plan.launch_value()["host_data_dir"].is_null() {
         let line = line_with(&plan, |line| line["host_data_dir"] = json!("/tmp"));
-        return all_refused(&cx, &plan, vec![("a `host_data_dir` that nobody asked for", line)]).await;
+        return all_refused(&cx, &plan, vec![("a `host_data_dir` that nobody asked for", line)])
+            .await;
     }
     let null = line_with(&plan, |line| line["host_data_dir"] = Value::Null);
     all_refused(&cx, &plan, vec![("a null `host_data_dir`", null)]).await
@@ -150,7 +169,13 @@ async fn refuses_an_overlong_line(cx: Cx) -> Verdict {
 }
 
 /// Starts a plugin whose launch line is written by `write`, and sees it healthy.
-async fn launched(cx: &Cx, plan: &Plan, what: &str, parts: &[&[u8]], close: bool) -> Result<String, Stop> {
+async fn launched(
+    cx: &Cx,
+    plan: &Plan,
+    what: &str,
+    parts: &[&[u8]],
+    close: bool,
+) -> Result<String, Stop> {
     let mut process = cx.spawn(plan).await?;
     process.announce().await?;
     for part in parts {
@@ -163,7 +188,7 @@ async fn launched(cx: &Cx, plan: &Plan, what: &str, parts: &[&[u8]], close: bool
     let plugin = cx.ready(process, plan).await?;
     let status = plugin.health().await?.status;
     ensure(status == 200, format!("health 200 after {what}"), || status.to_string())?;
-    plugin.kill().await;
+    plugin.discard().await;
     Ok(format!("ready and healthy after {what}"))
 }
 
@@ -171,7 +196,9 @@ async fn taken_in_pieces(cx: Cx) -> Verdict {
     let plan = cx.plan()?;
     let line = line_with(&plan, |_| {});
     let pieces: Vec<&[u8]> = line.chunks(7).collect();
-    Ok(Evidence::saw(launched(&cx, &plan, "a launch line in pieces of 7 bytes", &pieces, true).await?))
+    Ok(Evidence::saw(
+        launched(&cx, &plan, "a launch line in pieces of 7 bytes", &pieces, true).await?,
+    ))
 }
 
 async fn carriage_return(cx: Cx) -> Verdict {
@@ -179,14 +206,17 @@ async fn carriage_return(cx: Cx) -> Verdict {
     let mut line = line_with(&plan, |_| {});
     line.pop();
     line.extend_from_slice(b"\r\n");
-    Ok(Evidence::saw(launched(&cx, &plan, "a launch line that ends in \\r\\n", &[&line], true).await?))
+    Ok(Evidence::saw(
+        launched(&cx, &plan, "a launch line that ends in \\r\\n", &[&line], true).await?,
+    ))
 }
 
 async fn end_means_nothing(cx: Cx) -> Verdict {
     let plan = cx.plan()?;
     let line = line_with(&plan, |_| {});
     let mut evidence = Evidence::default();
-    for (what, close) in [("a launch line and the end", true), ("a launch line and no end", false)] {
+    for (what, close) in [("a launch line and the end", true), ("a launch line and no end", false)]
+    {
         evidence.add(launched(&cx, &plan, what, &[&line], close).await?);
     }
     Ok(evidence)
@@ -197,7 +227,9 @@ async fn unknown_members(cx: Cx) -> Verdict {
     let line = line_with(&plan, |line| {
         line["conformance_unknown"] = json!({"a": [1, null]});
     });
-    Ok(Evidence::saw(launched(&cx, &plan, "a launch line with a member nobody knows", &[&line], true).await?))
+    Ok(Evidence::saw(
+        launched(&cx, &plan, "a launch line with a member nobody knows", &[&line], true).await?,
+    ))
 }
 
 fn remove(value: &mut Value, key: &str) {

@@ -11,9 +11,7 @@ type Fault = (String, String);
 
 /// Applies a rule about the manifest, which is plain data, to the one that the plugin wrote.
 async fn judged(cx: Cx, judge: fn(&Value) -> Result<String, Fault>) -> Verdict {
-    judge(cx.manifest())
-        .map(Evidence::saw)
-        .map_err(|(expected, seen)| Stop::failed(expected, seen))
+    judge(cx.manifest()).map(Evidence::saw).map_err(|(expected, seen)| Stop::failed(expected, seen))
 }
 
 fn fault(holds: bool, expected: &str, seen: &Value) -> Result<(), Fault> {
@@ -25,7 +23,8 @@ fn name(manifest: &Value) -> Result<String, Fault> {
     let word = |word: &str| {
         !word.is_empty() && word.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit())
     };
-    let holds = seen.as_str().is_some_and(|name| name.len() <= NAME_MAX_CHARS && name.split('-').all(word));
+    let holds =
+        seen.as_str().is_some_and(|name| name.len() <= NAME_MAX_CHARS && name.split('-').all(word));
     fault(holds, "words of a-z and 0-9 joined by single `-`, 1 to 64 characters", seen)?;
     Ok(format!("name {seen}"))
 }
@@ -51,7 +50,10 @@ fn texts(manifest: &Value) -> Result<String, Fault> {
         let seen = &manifest[field];
         fault(seen.is_null() || seen.is_string(), &format!("`{field}` is text or null"), seen)?;
     }
-    Ok(format!("display_name {}, description {}", manifest["display_name"], manifest["description"]))
+    Ok(format!(
+        "display_name {}, description {}",
+        manifest["display_name"], manifest["description"]
+    ))
 }
 
 fn nav(manifest: &Value) -> Result<String, Fault> {
@@ -63,8 +65,8 @@ fn nav(manifest: &Value) -> Result<String, Fault> {
         let section = entry["section"].as_str();
         let known = section.is_some_and(|s| ["platform", "settings", "project"].contains(&s));
         fault(known, "each `nav` entry has the `section` platform, settings or project", entry)?;
-        let rooted = entry["path"].as_str().is_some_and(|path| path.starts_with('/'));
-        fault(rooted, "each `nav` entry has a `path` that starts with /", entry)?;
+        let path = entry["path"].as_str().is_some_and(is_client_route);
+        fault(path, &format!("each `nav` entry has a `path` that {CLIENT_ROUTE}"), entry)?;
         let order = entry["order"].as_u64().is_some_and(|order| u32::try_from(order).is_ok());
         fault(order, "each `nav` entry has an `order` from 0 to 4294967295", entry)?;
     }
@@ -76,14 +78,26 @@ fn ui(manifest: &Value) -> Result<String, Fault> {
     if ui.is_null() {
         return Ok("no `ui` bundle".into());
     }
-    let texts = |list: &Value| list.as_array().is_some_and(|list| list.iter().all(Value::is_string));
-    let route = |route: &Value| route["path"].is_string() && route["title"].is_string();
-    fault(ui["entry_js"].is_string(), "`ui.entry_js` is text", ui)?;
-    fault(texts(&ui["css"]), "`ui.css` is a list of texts", ui)?;
-    let routes = ui["routes"].as_array().is_some_and(|routes| routes.iter().all(route));
-    fault(routes, "`ui.routes` is a list of objects with the texts `path` and `title`", ui)?;
+    let entry = ui["entry_js"].as_str().is_some_and(|text| !text.is_empty());
+    fault(entry, "`ui.entry_js` is a text that is not empty", ui)?;
+    let css = list(ui, "css")?;
+    fault(css.iter().all(Value::is_string), "`ui.css` is a list of texts", ui)?;
+    for route in list(ui, "routes")? {
+        let path = route["path"].as_str().is_some_and(is_client_route);
+        fault(path, &format!("each of `ui.routes` has a `path` that {CLIENT_ROUTE}"), route)?;
+        fault(route["title"].is_string(), "each of `ui.routes` has the text `title`", route)?;
+    }
     Ok(format!("a `ui` bundle that starts with {}", ui["entry_js"]))
 }
+
+/// What MF-09 says of a route in the console.
+fn is_client_route(path: &str) -> bool {
+    path.starts_with('/')
+        && !path.starts_with("//")
+        && !path.chars().any(|c| c == '\\' || c.is_whitespace() || c.is_control())
+}
+
+const CLIENT_ROUTE: &str = "starts with one / and has no \\, no blank and no control character";
 
 fn flags(manifest: &Value) -> Result<String, Fault> {
     for field in ["requires_host_data_access", "hide_header"] {
@@ -97,13 +111,14 @@ fn flags(manifest: &Value) -> Result<String, Fault> {
 /// What MF-15 to MF-17 and MF-20 to MF-22 say about a path in common.
 fn is_route(text: &str) -> bool {
     text.starts_with('/')
+        && text.bytes().all(|b| b.is_ascii_graphic())
         && !text.contains(['%', '?', '#', '\\'])
         && !text.split('/').any(|segment| segment == "." || segment == "..")
         && !is_under(text, path::RESERVED)
         && !is_under(text, path::EVENTS)
 }
 
-const ROUTE: &str = "a path that starts with /, is not at or under /_temps or /_events, and has none of \
+const ROUTE: &str = "a path of visible ASCII characters that starts with /, is not at or under /_temps or /_events, and has none of \
                      % ? # \\ and no segment . or ..";
 
 fn health_path(manifest: &Value) -> Result<String, Fault> {
@@ -117,7 +132,11 @@ fn health_path(manifest: &Value) -> Result<String, Fault> {
 fn public_paths(manifest: &Value) -> Result<String, Fault> {
     let paths = list(manifest, "public_paths")?;
     for path in paths {
-        fault(path.as_str().is_some_and(is_route), &format!("each of `public_paths` is {ROUTE}"), path)?;
+        fault(
+            path.as_str().is_some_and(is_route),
+            &format!("each of `public_paths` is {ROUTE}"),
+            path,
+        )?;
     }
     Ok(format!("{} public paths", paths.len()))
 }
@@ -176,9 +195,24 @@ pub const CHECKS: &[Check] = &[
     ),
     manifest_check!("ui", "`ui` is complete or null", &["MF-11"], ui),
     manifest_check!("flags", "flags are booleans", &["MF-14", "MF-19"], flags),
-    manifest_check!("health-path", "`health_path` is a route", &["MF-15", "MF-16", "MF-17"], health_path),
-    manifest_check!("public-paths", "`public_paths` are routes", &["MF-20", "MF-21", "MF-22"], public_paths),
-    manifest_check!("permissions", "permissions asked for are known ones", &["MF-23", "MF-24"], permissions),
+    manifest_check!(
+        "health-path",
+        "`health_path` is a route",
+        &["MF-15", "MF-16", "MF-17"],
+        health_path
+    ),
+    manifest_check!(
+        "public-paths",
+        "`public_paths` are routes",
+        &["MF-20", "MF-21", "MF-22"],
+        public_paths
+    ),
+    manifest_check!(
+        "permissions",
+        "permissions asked for are known ones",
+        &["MF-23", "MF-24"],
+        permissions
+    ),
     manifest_check!("events", "`events` are names, prefixes or `*`", &["MF-25"], events),
 ];
 
@@ -191,12 +225,22 @@ mod tests {
         let sound = json!({
             "name": "a-b1", "version": "1.0.0-rc.1", "requires_db": false, "display_name": null,
             "nav": [{"label": "A", "icon": "x", "section": "project", "path": "/", "order": 0}],
-            "ui": {"entry_js": "a.js", "css": [], "routes": []},
+            "ui": {"entry_js": "a.js", "routes": [{"path": "/a", "title": "A"}]},
             "health_path": "/alive", "public_paths": ["/public"], "capabilities": ["api_read"],
             "host_permissions": ["events_read"], "events": ["*", "a.b", "a.*"],
         });
         let judges = [
-            name, version, requires_db, texts, nav, ui, flags, health_path, public_paths, permissions, events,
+            name,
+            version,
+            requires_db,
+            texts,
+            nav,
+            ui,
+            flags,
+            health_path,
+            public_paths,
+            permissions,
+            events,
         ];
         for judge in judges {
             judge(&sound).unwrap();
@@ -204,7 +248,7 @@ mod tests {
         let broken = json!({
             "name": "A", "version": "1", "description": 3,
             "nav": [{"label": "A", "icon": "x", "section": "top", "path": "/", "order": 0}],
-            "ui": {"entry_js": "a.js"}, "hide_header": "yes",
+            "ui": {"entry_js": ""}, "hide_header": "yes",
             "health_path": "/_temps/x", "public_paths": ["/a/../b"], "capabilities": ["all"],
             "events": ["depl*"],
         });

@@ -27,11 +27,17 @@ fn leave_stale_socket(path: &Path) -> Result<(), Stop> {
 async fn stale_replaced(cx: Cx) -> Verdict {
     let plan = cx.plan()?;
     leave_stale_socket(&plan.socket)?;
-    let stale = std::fs::metadata(&plan.socket).map_err(|e| Stop::fault("a stale socket file", e))?;
+    let stale =
+        std::fs::metadata(&plan.socket).map_err(|e| Stop::fault("a stale socket file", e))?;
     let plugin = cx.start(&plan).await?;
     let status = plugin.health().await?.status;
-    ensure(status == 200, "health 200 over a socket file that was there before", || status.to_string())?;
-    Ok(Evidence::saw(format!("a dead socket (inode {}) was replaced by one that answers", stale.ino())))
+    ensure(status == 200, "health 200 over a socket file that was there before", || {
+        status.to_string()
+    })?;
+    Ok(Evidence::saw(format!(
+        "a dead socket (inode {}) was replaced by one that answers",
+        stale.ino()
+    )))
 }
 
 async fn restart_after_kill(cx: Cx) -> Verdict {
@@ -49,7 +55,8 @@ async fn restart_after_kill(cx: Cx) -> Verdict {
 /// A socket path in `dir` of exactly `bytes` bytes.
 fn path_of(dir: &Path, bytes: usize) -> Result<PathBuf, Stop> {
     let room = bytes.checked_sub(dir.as_os_str().len() + 1).filter(|room| *room > 0);
-    let room = room.ok_or_else(|| Stop::skip("the temporary directory has too long a name; set TMPDIR"))?;
+    let room =
+        room.ok_or_else(|| Stop::skip("the temporary directory has too long a name; set TMPDIR"))?;
     Ok(dir.join("s".repeat(room)))
 }
 
@@ -58,7 +65,9 @@ async fn longest_path(cx: Cx) -> Verdict {
     plan.socket = path_of(plan.dir(), SOCKET_PATH_BYTES)?;
     let plugin = cx.start(&plan).await?;
     let status = plugin.health().await?.status;
-    ensure(status == 200, "health 200 at the longest path the system allows", || status.to_string())?;
+    ensure(status == 200, "health 200 at the longest path the system allows", || {
+        status.to_string()
+    })?;
     Ok(Evidence::saw(format!("a socket path of {SOCKET_PATH_BYTES} bytes works")))
 }
 
@@ -73,8 +82,14 @@ async fn path_too_long(cx: Cx) -> Verdict {
         process.hand_over(&plan).await;
         let refusal = process.refusal(cx.limit(15)).await?;
         let said = process.stderr().join("\n");
-        let limit = [SOCKET_PATH_BYTES, SOCKET_PATH_BYTES + 1].iter().any(|n| said.contains(&n.to_string()));
-        ensure(said.contains("sss") && limit, "a message with the socket path and the limit", || said.clone())?;
+        let limit = [SOCKET_PATH_BYTES, SOCKET_PATH_BYTES + 1]
+            .iter()
+            .any(|n| said.contains(&n.to_string()));
+        ensure(
+            said.contains("sss") && limit,
+            "a message with the socket path and the limit",
+            || said.clone(),
+        )?;
         let bound: Vec<_> = sockets_in(plan.dir());
         ensure(bound.is_empty(), "no socket at a shortened path", || format!("{bound:?}"))?;
         evidence.add(format!("{bytes} bytes: {refusal}"));
@@ -92,7 +107,8 @@ fn sockets_in(dir: &Path) -> Vec<PathBuf> {
 
 async fn spares_other_files(cx: Cx) -> Verdict {
     let plan = cx.plan()?;
-    std::fs::write(&plan.socket, "precious").map_err(|e| Stop::fault("a file at the socket path", e))?;
+    std::fs::write(&plan.socket, "precious")
+        .map_err(|e| Stop::fault("a file at the socket path", e))?;
     let mut process = cx.spawn(&plan).await?;
     process.hand_over(&plan).await;
     let refusal = process.refusal(cx.limit(15)).await?;
@@ -129,8 +145,11 @@ pub const CHECKS: &[Check] = &[
         &["SO-04", "SO-05"],
         |cx| Box::pin(path_too_long(cx)),
     ),
-    Check::must("socket/spares-other-files", "what is no socket is not removed", &["SO-07"], |cx| {
-        Box::pin(spares_other_files(cx))
-    })
+    Check::must(
+        "socket/spares-other-files",
+        "what is no socket is not removed",
+        &["SO-07"],
+        |cx| Box::pin(spares_other_files(cx)),
+    )
     .should(),
 ];

@@ -60,7 +60,8 @@ fn is_relative(reference: &str) -> bool {
 fn bundle_path(reference: &str) -> Option<String> {
     let path = reference.split(['?', '#']).next()?;
     let path = path.strip_prefix("./").unwrap_or(path);
-    let inside = is_relative(path) && !path.is_empty() && !path.starts_with("..") && !path.contains(':');
+    let inside =
+        is_relative(path) && !path.is_empty() && !path.starts_with("..") && !path.contains(':');
     inside.then(|| format!("/ui/{path}"))
 }
 
@@ -100,7 +101,9 @@ async fn assets(cx: Cx) -> Verdict {
         let cache = response.header("cache-control");
         if is_hashed(&path) {
             let wanted = "public, max-age=31536000, immutable";
-            ensure(cache == wanted, format!("Cache-Control: {wanted} for {path}"), || cache.clone())?;
+            ensure(cache == wanted, format!("Cache-Control: {wanted} for {path}"), || {
+                cache.clone()
+            })?;
         }
         evidence.add(format!("{path}: 200, {kind}, {cache}"));
     }
@@ -113,7 +116,8 @@ async fn only_hashed_is_immutable(cx: Cx) -> Verdict {
     let cache = page.header("cache-control");
     ensure(!cache.contains("immutable"), "no immutable index.html", || cache.clone())?;
     let mut evidence = Evidence::saw(format!("index.html: {cache}"));
-    let paths: Vec<String> = references(&page.text()).iter().filter_map(|r| bundle_path(r)).collect();
+    let paths: Vec<String> =
+        references(&page.text()).iter().filter_map(|r| bundle_path(r)).collect();
     for path in paths.iter().filter(|path| !is_hashed(path)) {
         let cache = plugin.get(path).await?.header("cache-control");
         ensure(!cache.contains("immutable"), format!("{path} not immutable"), || cache.clone())?;
@@ -141,7 +145,9 @@ async fn falls_back(cx: Cx) -> Verdict {
         ensure(same, format!("200 and index.html at {path}"), || {
             format!("{} with {} bytes", response.status, response.body.len())
         })?;
-        ensure(is_no_cache(&response), format!("no-cache at {path}"), || response.header("cache-control"))?;
+        ensure(is_no_cache(&response), format!("no-cache at {path}"), || {
+            response.header("cache-control")
+        })?;
         evidence.add(format!("{path}: index.html"));
     }
     Ok(evidence)
@@ -161,7 +167,17 @@ async fn missing_asset(cx: Cx) -> Verdict {
 async fn no_way_out(cx: Cx) -> Verdict {
     let plugin = cx.running().await?;
     let mut evidence = Evidence::saw(format!("/ui/: {}", index(&plugin).await?.status));
-    let up = ["..", "%2e%2e", "..%2f", "%2e%2e%2f", "..%5c", "..\\", "%252e%252e%252f", "....//", "%c0%ae%c0%ae"];
+    let up = [
+        "..",
+        "%2e%2e",
+        "..%2f",
+        "%2e%2e%2f",
+        "..%5c",
+        "..\\",
+        "%252e%252e%252f",
+        "....//",
+        "%c0%ae%c0%ae",
+    ];
     for step in up {
         let climb = format!("{step}/").repeat(12);
         for target in [format!("/ui/{climb}etc/passwd"), format!("/ui/assets/{climb}etc/passwd")] {
@@ -173,12 +189,16 @@ async fn no_way_out(cx: Cx) -> Verdict {
             raw.write(head.as_bytes()).await?;
             let response = raw.response().await?;
             let leaked = response.body.windows(5).any(|window| window == b"root:");
-            ensure(!leaked, "no file outside the bundle", || format!("GET {target} read /etc/passwd"))?;
+            ensure(!leaked, "no file outside the bundle", || {
+                format!("GET {target} read /etc/passwd")
+            })?;
         }
         evidence.add(format!("twelve times {step}: no file"));
     }
     let absolute = plugin.get("/ui//etc/passwd").await?;
-    ensure(!absolute.text().contains("root:"), "no file outside the bundle", || "/ui//etc/passwd".into())?;
+    ensure(!absolute.text().contains("root:"), "no file outside the bundle", || {
+        "/ui//etc/passwd".into()
+    })?;
     Ok(evidence)
 }
 
@@ -188,7 +208,9 @@ async fn head(cx: Cx) -> Verdict {
     for path in ["/ui/", "/ui/conformance", "/ui/conformance.js"] {
         let get = plugin.get(path).await?;
         let head = plugin.send(Request::new("HEAD", path)).await?;
-        ensure(head.status == get.status, format!("{} to HEAD {path}", get.status), || head.status.to_string())?;
+        ensure(head.status == get.status, format!("{} to HEAD {path}", get.status), || {
+            head.status.to_string()
+        })?;
         ensure(head.body.is_empty(), "no body", || format!("{} bytes", head.body.len()))?;
         let (one, two) = (get.header("content-type"), head.header("content-type"));
         ensure(one == two, format!("the content type {one}"), || two.clone())?;
@@ -216,31 +238,44 @@ pub const CHECKS: &[Check] = &[
         Box::pin(serves_index(cx))
     })
     .needs(Needs::Ui),
-    Check::must("ui/redirect", "/ui leads to `ui/`, relatively", &["UI-02"], |cx| Box::pin(redirects(cx)))
-        .needs(Needs::Ui),
-    Check::must("ui/assets", "assets are served, typed and cached", &["UI-04", "UI-06", "UI-07"], |cx| {
-        Box::pin(assets(cx))
+    Check::must("ui/redirect", "/ui leads to `ui/`, relatively", &["UI-02"], |cx| {
+        Box::pin(redirects(cx))
     })
+    .needs(Needs::Ui),
+    Check::must(
+        "ui/assets",
+        "assets are served, typed and cached",
+        &["UI-04", "UI-06", "UI-07"],
+        |cx| Box::pin(assets(cx)),
+    )
     .needs(Needs::Ui),
     Check::must("ui/only-hashed-immutable", "only hashed assets are immutable", &["UI-05"], |cx| {
         Box::pin(only_hashed_is_immutable(cx))
     })
     .needs(Needs::Ui)
     .should(),
-    Check::must("ui/relative-references", "index.html refers to its assets relatively", &["UI-12"], |cx| {
-        Box::pin(relative_references(cx))
-    })
+    Check::must(
+        "ui/relative-references",
+        "index.html refers to its assets relatively",
+        &["UI-12"],
+        |cx| Box::pin(relative_references(cx)),
+    )
     .needs(Needs::Ui)
     .should(),
     Check::must("ui/falls-back", "client-side routes get index.html", &["UI-03", "UI-08"], |cx| {
         Box::pin(falls_back(cx))
     })
     .needs(Needs::Ui),
-    Check::must("ui/missing-asset", "a missing asset is 404", &["UI-09"], |cx| Box::pin(missing_asset(cx)))
+    Check::must("ui/missing-asset", "a missing asset is 404", &["UI-09"], |cx| {
+        Box::pin(missing_asset(cx))
+    })
+    .needs(Needs::Ui),
+    Check::must("ui/no-way-out", "no path leads out of the bundle", &["UI-10"], |cx| {
+        Box::pin(no_way_out(cx))
+    })
+    .needs(Needs::Ui),
+    Check::must("ui/head", "HEAD is GET without a body", &["UI-11"], |cx| Box::pin(head(cx)))
         .needs(Needs::Ui),
-    Check::must("ui/no-way-out", "no path leads out of the bundle", &["UI-10"], |cx| Box::pin(no_way_out(cx)))
-        .needs(Needs::Ui),
-    Check::must("ui/head", "HEAD is GET without a body", &["UI-11"], |cx| Box::pin(head(cx))).needs(Needs::Ui),
 ];
 
 #[cfg(test)]
@@ -249,7 +284,8 @@ mod tests {
 
     #[test]
     fn references_of_a_page_are_found() {
-        let html = r#"<link href="a.css"><script src='./assets/app-3f9a01bc.js'></script><a href=x>"#;
+        let html =
+            r#"<link href="a.css"><script src='./assets/app-3f9a01bc.js'></script><a href=x>"#;
         assert_eq!(references(html), ["./assets/app-3f9a01bc.js", "a.css"]);
         assert_eq!(bundle_path("./a.js?x").as_deref(), Some("/ui/a.js"));
         for outside in ["/a.js", "https://x/a.js", "../a.js", "#top", "data:x"] {

@@ -25,9 +25,7 @@ fn paint(style: Style, text: &str) -> String {
 #[must_use]
 pub fn report(report: &RunReport, verbose: bool) -> String {
     let mut out = heading(report);
-    for start in &report.starts {
-        out.push_str(&start_problem(start));
-    }
+    out.push_str(&start_problems(&report.starts, verbose));
     for (area, results) in by_area(&report.results) {
         out.push_str(&area_line(area, &results));
         if verbose {
@@ -58,18 +56,38 @@ fn heading(report: &RunReport) -> String {
     }
 }
 
-fn start_problem(start: &StartReport) -> String {
-    let dialect = start.dialect;
-    match &start.outcome {
-        StartOutcome::Started => String::new(),
-        StartOutcome::NotSpoken { reason } => {
-            format!("{} {dialect} is not spoken: {reason}\n\n", paint(WARN, "note"))
+/// What went wrong at the first starts: once, when it is the same in both dialects.
+fn start_problems(starts: &[StartReport], verbose: bool) -> String {
+    let mut out = String::new();
+    let mut told: Vec<&StartOutcome> = Vec::new();
+    for start in starts.iter().filter(|start| start.outcome != StartOutcome::Started) {
+        if told.contains(&&start.outcome) {
+            continue;
         }
-        StartOutcome::Failed { reason } => {
-            let transcript = start.transcript.render("    ");
-            format!("{} not started in {dialect}: {reason}\n{transcript}\n", paint(BAD, "FAIL"))
+        told.push(&start.outcome);
+        let dialects: Vec<String> = starts
+            .iter()
+            .filter(|other| other.outcome == start.outcome)
+            .map(|other| other.dialect.number().to_string())
+            .collect();
+        let dialects = dialects.join(" and ");
+        match &start.outcome {
+            StartOutcome::Started => {}
+            StartOutcome::NotSpoken { reason } => {
+                let note = paint(WARN, "note");
+                let _ = writeln!(out, "{note} dialect {dialects} is not spoken: {reason}\n");
+            }
+            StartOutcome::Failed { reason } => {
+                let fail = paint(BAD, "FAIL");
+                let _ = writeln!(out, "{fail} not started in dialect {dialects}: {reason}");
+                if verbose {
+                    out.push_str(&start.transcript.render("   "));
+                }
+                out.push('\n');
+            }
         }
     }
+    out
 }
 
 /// Results by area, in the order of the registry.
@@ -158,7 +176,11 @@ fn long(result: &CheckResult) -> String {
         Status::Passed { .. } | Status::Skipped { .. } => {}
     }
     if !result.transcript.is_empty() {
-        let _ = write!(out, "  transcript, seconds since the check began\n{}", result.transcript.render("   "));
+        let _ = write!(
+            out,
+            "  transcript, seconds since the check began\n{}",
+            result.transcript.render("   ")
+        );
     }
     out
 }
@@ -232,7 +254,10 @@ pub fn list(checks: &[Check]) -> String {
         let Check { id, title, severity, dialects, .. } = check;
         let rules = check.rules.join(" ");
         let needs = format!("{:?}", check.needs).to_lowercase();
-        let _ = writeln!(out, "{id:<id_width$}  {severity:<6} {dialects:<4} {needs:<10} {title} [{rules}]");
+        let _ = writeln!(
+            out,
+            "{id:<id_width$}  {severity:<6} {dialects:<4} {needs:<10} {title} [{rules}]"
+        );
     }
     let _ = writeln!(out, "\n{} checks", checks.len());
     out

@@ -215,7 +215,9 @@ impl Progress {
     }
 
     pub(crate) fn finished(&self, result: &CheckResult) {
-        let Ok(mut state) = self.state.lock() else { return };
+        let Ok(mut state) = self.state.lock() else {
+            return;
+        };
         state.done += 1;
         let failed = matches!(result.status, Status::Failed { .. } | Status::Fault { .. });
         state.failed += usize::from(failed);
@@ -226,7 +228,8 @@ impl Progress {
             ProgressStyle::Silent => Ok(()),
             ProgressStyle::InPlace => {
                 let check = result.check;
-                write!(err, "\r\x1b[2K[{done}/{total}] {failed} failed  {check}").and_then(|()| err.flush())
+                write!(err, "\r\x1b[2K[{done}/{total}] {failed} failed  {check}")
+                    .and_then(|()| err.flush())
             }
             ProgressStyle::Lines if done % LINE_EVERY == 0 || done == total => {
                 writeln!(err, "{done} of {total} checks made, {failed} failed")

@@ -10,6 +10,9 @@ use temps_plugin_schema::channel as wire;
 
 use crate::model::Stop;
 
+/// How long the end of the connection is waited for after a close frame.
+const AFTER_CLOSE: Duration = Duration::from_secs(1);
+
 /// An open channel. Dropping it cuts the connection without a close frame.
 #[derive(Debug)]
 pub struct Channel {
@@ -80,7 +83,9 @@ impl Channel {
                 match self.raw.recv().await {
                     Ok(Some(Incoming::Pong(bytes))) if bytes[..] == payload => return Ok(()),
                     Ok(Some(Incoming::Text(text))) => self.waiting.push_back(text),
-                    Ok(Some(Incoming::Close(frame))) => return Err(format!("a close frame {frame:?}")),
+                    Ok(Some(Incoming::Close(frame))) => {
+                        return Err(format!("a close frame {frame:?}"));
+                    }
                     Ok(Some(_)) => {}
                     Ok(None) => return Err("the end of the channel".to_owned()),
                     Err(error) => return Err(error.to_string()),
@@ -90,7 +95,9 @@ impl Channel {
         match tokio::time::timeout(self.limit, pong).await {
             Ok(Ok(())) => Ok(()),
             Ok(Err(seen)) => Err(Stop::failed("a pong", seen)),
-            Err(_) => Err(Stop::failed("a pong", format!("none within {} s", self.limit.as_secs_f64()))),
+            Err(_) => {
+                Err(Stop::failed("a pong", format!("none within {} s", self.limit.as_secs_f64())))
+            }
         }
     }
 
@@ -155,7 +162,11 @@ impl Channel {
     ///
     /// # Errors
     /// As [`Channel::send_text`].
-    pub async fn answer(&mut self, request: &wire::Request, outcome: Result<Value, (&str, &str)>) -> Result<(), Stop> {
+    pub async fn answer(
+        &mut self,
+        request: &wire::Request,
+        outcome: Result<Value, (&str, &str)>,
+    ) -> Result<(), Stop> {
         let text = reply(self.dialect, request.id, &request.method, outcome).to_string();
         self.send_text(&text).await
     }
@@ -176,9 +187,15 @@ impl Channel {
     pub async fn closed(&mut self) -> Result<u16, Stop> {
         loop {
             match self.message().await {
-                Ok(Incoming::Close(frame)) => return Ok(frame.map_or(1005, |(code, _)| code)),
+                Ok(Incoming::Close(frame)) => {
+                    // Reading on sends our own close frame, for which the plugin may wait.
+                    let _ = tokio::time::timeout(AFTER_CLOSE, self.raw.recv()).await;
+                    return Ok(frame.map_or(1005, |(code, _)| code));
+                }
                 Ok(_) => {}
-                Err(Stop::Failed(failure)) => return Err(Stop::failed("a close frame", failure.seen)),
+                Err(Stop::Failed(failure)) => {
+                    return Err(Stop::failed("a close frame", failure.seen));
+                }
                 Err(other) => return Err(other),
             }
         }
@@ -187,11 +204,21 @@ impl Channel {
 
 /// A response as a host of the dialect writes it.
 #[must_use]
-pub fn reply(dialect: Dialect, id: u64, method: &str, outcome: Result<Value, (&str, &str)>) -> Value {
-    let error = |(code, message): (&str, &str)| serde_json::json!({"code": code, "message": message});
+pub fn reply(
+    dialect: Dialect,
+    id: u64,
+    method: &str,
+    outcome: Result<Value, (&str, &str)>,
+) -> Value {
+    let error =
+        |(code, message): (&str, &str)| serde_json::json!({"code": code, "message": message});
     match (dialect, outcome) {
-        (Dialect::One, Ok(result)) => serde_json::json!({"type": "response", "id": id, "result": result}),
-        (Dialect::One, Err(e)) => serde_json::json!({"type": "response", "id": id, "error": error(e)}),
+        (Dialect::One, Ok(result)) => {
+            serde_json::json!({"type": "response", "id": id, "result": result})
+        }
+        (Dialect::One, Err(e)) => {
+            serde_json::json!({"type": "response", "id": id, "error": error(e)})
+        }
         (Dialect::Two, Ok(result)) => serde_json::json!({
             "type": "response", "id": id, "outcome": {"ok": {"method": method, "result": result}},
         }),
@@ -205,6 +232,8 @@ fn gone(sent: Result<Result<(), ChannelError>, tokio::time::error::Elapsed>) -> 
     match sent {
         Ok(Ok(())) => Ok(()),
         Ok(Err(error)) => Err(Stop::failed("a channel that is open", error.to_string())),
-        Err(_) => Err(Stop::failed("a channel that is read", "the plugin does not read".to_owned())),
+        Err(_) => {
+            Err(Stop::failed("a channel that is read", "the plugin does not read".to_owned()))
+        }
     }
 }

@@ -80,7 +80,9 @@ impl Request {
     /// Says that a signed-in caller asks.
     #[must_use]
     pub fn caller(self, id: &str, email: &str, role: &str) -> Self {
-        self.header(header::USER_ID, id).header(header::USER_EMAIL, email).header(header::USER_ROLE, role)
+        self.header(header::USER_ID, id)
+            .header(header::USER_EMAIL, email)
+            .header(header::USER_ROLE, role)
     }
 
     /// Sends these bytes.
@@ -143,7 +145,10 @@ impl Response {
     pub fn json(&self, status: u16) -> Result<Value, Stop> {
         let excerpt = || self.text().chars().take(200).collect::<String>();
         if self.status != status {
-            return Err(Stop::failed(format!("status {status}"), format!("{} {}", self.status, excerpt())));
+            return Err(Stop::failed(
+                format!("status {status}"),
+                format!("{} {}", self.status, excerpt()),
+            ));
         }
         serde_json::from_slice(&self.body)
             .map_err(|error| Stop::failed("a JSON body", format!("{error} in {:?}", excerpt())))

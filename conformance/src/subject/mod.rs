@@ -227,10 +227,12 @@ impl Cx {
             return Ok(shared.plugin.clone());
         }
         // Started through a context of its own: it outlives this check.
-        let cx = Self { tape: self.subject.shared_tape.clone(), ..Self::new(Arc::clone(&self.subject)) };
+        let cx =
+            Self { tape: self.subject.shared_tape.clone(), ..Self::new(Arc::clone(&self.subject)) };
         let plugin = cx.fresh().await?;
         let dialled = plugin.running().dial_channel(Arc::new(MemoryPlatform::default())).await;
-        let channel = dialled.map_err(|e| Stop::failed("the channel opens right after `ready`", e.to_string()))?;
+        let channel = dialled
+            .map_err(|e| Stop::failed("the channel opens right after `ready`", e.to_string()))?;
         *shared = Some(Shared { plugin: plugin.clone(), _channel: channel });
         Ok(plugin)
     }

@@ -10,9 +10,9 @@ use std::time::Duration;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::{Value, json};
+use tempfile::TempDir;
 use temps_plugin_host::{Launcher, TailLimits};
 use temps_plugin_schema::{Dialect, Secret};
-use tempfile::TempDir;
 
 use super::Cx;
 use crate::model::Stop;
@@ -146,8 +146,15 @@ impl Plan {
     #[must_use]
     pub fn is_script(&self, cx: &Cx) -> bool {
         let mut beginning = [0; 2];
-        let read = File::open(&cx.subject.base.program).and_then(|mut file| file.read_exact(&mut beginning));
+        let read = File::open(&cx.subject.base.program)
+            .and_then(|mut file| file.read_exact(&mut beginning));
         read.is_ok() && &beginning == b"#!"
+    }
+
+    /// A file among the plugin's own arguments, such as the script in `node plugin.js`.
+    #[must_use]
+    pub fn file_argument(&self) -> Option<&Path> {
+        self.own_args.iter().map(Path::new).find(|path| path.is_file())
     }
 
     /// Adds arguments before or behind the protocol's.
@@ -171,7 +178,11 @@ impl Plan {
     }
 
     /// The host library's form of this start, and the open file if its descriptor is to be run.
-    pub(super) fn launcher(&self, base: &Base, tape: Tape) -> Result<(Launcher, Option<File>), Stop> {
+    pub(super) fn launcher(
+        &self,
+        base: &Base,
+        tape: Tape,
+    ) -> Result<(Launcher, Option<File>), Stop> {
         let (program, descriptor) = self.program(base)?;
         let mut launcher = Launcher::new(program, &self.socket, &self.data_dir)
             .secret(Secret::new(&self.secret))

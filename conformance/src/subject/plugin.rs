@@ -5,7 +5,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use http::Method;
-use temps_plugin_host::{ChannelError, Dial, Ended, PluginHttp, RawChannel, RunningPlugin, Signal, Signature};
+use temps_plugin_host::{
+    ChannelError, Dial, Ended, PluginHttp, RawChannel, RunningPlugin, Signal, Signature,
+};
 use temps_plugin_schema::Dialect;
 
 use super::{Channel, Cx, Plan, Raw, Request, Response};
@@ -120,7 +122,8 @@ impl Plugin {
     /// [`Stop::Failed`] when there is none.
     pub async fn send(&self, request: Request) -> Result<Response, Stop> {
         let what = request.to_string();
-        let method = Method::from_bytes(request.method.as_bytes()).map_err(|e| Stop::fault("a method", e))?;
+        let method = Method::from_bytes(request.method.as_bytes())
+            .map_err(|e| Stop::fault("a method", e))?;
         let mut builder = self
             .http()
             .request(method, &request.target)
@@ -135,12 +138,18 @@ impl Plugin {
         let exchange = async {
             let mut response = builder.send().await?;
             let body = response.collect(RESPONSE_BYTES).await?;
-            Ok(Response { status: response.status().as_u16(), headers: response.headers().clone(), body })
+            Ok(Response {
+                status: response.status().as_u16(),
+                headers: response.headers().clone(),
+                body,
+            })
         };
         let failed = |seen: String| Stop::failed(format!("a response to {what}"), seen);
         match tokio::time::timeout(self.limit(20), exchange).await {
             Ok(Ok(response)) => Ok(response),
-            Ok(Err(temps_plugin_host::HttpError::Request(reason))) => Err(Stop::fault(&what, reason)),
+            Ok(Err(temps_plugin_host::HttpError::Request(reason))) => {
+                Err(Stop::fault(&what, reason))
+            }
             Ok(Err(error)) => Err(failed(error.to_string())),
             Err(_) => Err(failed("a response whose body does not end".into())),
         }
@@ -168,7 +177,8 @@ impl Plugin {
     /// [`Stop::Failed`] when the socket does not accept.
     pub async fn raw(&self) -> Result<Raw, Stop> {
         let stream = self.http().connect_raw().await;
-        let stream = stream.map_err(|e| Stop::failed("a socket that accepts connections", e.to_string()))?;
+        let stream =
+            stream.map_err(|e| Stop::failed("a socket that accepts connections", e.to_string()))?;
         Ok(Raw::new(stream, self.limit(15), self.tape.clone()))
     }
 
@@ -177,7 +187,9 @@ impl Plugin {
     /// # Errors
     /// [`Stop::Failed`] when the plugin does not accept.
     pub async fn dial(&self) -> Result<Channel, Stop> {
-        self.dial_with(Dial::channel()).await.map_err(|error| Stop::failed("the channel opens", error.to_string()))
+        self.dial_with(Dial::channel())
+            .await
+            .map_err(|error| Stop::failed("the channel opens", error.to_string()))
     }
 
     /// Dials the channel, again and again while the former one is still taken for live.
@@ -189,11 +201,16 @@ impl Plugin {
         loop {
             match self.dial_with(Dial::channel()).await {
                 Ok(channel) => return Ok(channel),
-                Err(ChannelError::Refused { status: 409, .. }) if tokio::time::Instant::now() < deadline => {
+                Err(ChannelError::Refused { status: 409, .. })
+                    if tokio::time::Instant::now() < deadline =>
+                {
                     tokio::time::sleep(RETRY).await;
                 }
                 Err(error) => {
-                    return Err(Stop::failed("a new channel opens after the former one has ended", error.to_string()));
+                    return Err(Stop::failed(
+                        "a new channel opens after the former one has ended",
+                        error.to_string(),
+                    ));
                 }
             }
         }
@@ -204,7 +221,8 @@ impl Plugin {
     /// # Errors
     /// [`Stop::Failed`] when there is no answer.
     pub async fn dial_refused(&self, signature: Option<&str>) -> Result<u16, Stop> {
-        let signature = signature.map_or(Signature::Absent, |text| Signature::Other(text.to_owned()));
+        let signature =
+            signature.map_or(Signature::Absent, |text| Signature::Other(text.to_owned()));
         match self.dial_with(Dial { signature, ..Dial::channel() }).await {
             Ok(_) => Ok(101),
             Err(ChannelError::Refused { status, .. }) => Ok(status),
@@ -233,11 +251,22 @@ impl Plugin {
 
     /// Waits until more than `before` lines have come over standard error.
     pub async fn stderr_grows(&self, before: u64, limit: Duration) -> bool {
-        self.running.wait_stderr(limit, |_| self.stderr_lines() > before).await.is_some()
+        let deadline = tokio::time::Instant::now() + limit;
+        while self.stderr_lines() <= before {
+            if tokio::time::Instant::now() >= deadline {
+                return false;
+            }
+            tokio::time::sleep(RETRY).await;
+        }
+        true
     }
 
     /// Waits for a line on standard error.
-    pub async fn stderr_line(&self, limit: Duration, wanted: impl Fn(&str) -> bool) -> Option<String> {
+    pub async fn stderr_line(
+        &self,
+        limit: Duration,
+        wanted: impl Fn(&str) -> bool,
+    ) -> Option<String> {
         self.running.wait_stderr(limit, wanted).await
     }
 
@@ -272,7 +301,10 @@ impl Plugin {
     /// [`Stop::Failed`] when it does not.
     pub async fn exit(&self, limit: Duration) -> Result<Ended, Stop> {
         let ended = self.running.wait_exit(limit).await.ok_or_else(|| {
-            Stop::failed(format!("the plugin ends within {} s", limit.as_secs_f64()), "it still runs")
+            Stop::failed(
+                format!("the plugin ends within {} s", limit.as_secs_f64()),
+                "it still runs",
+            )
         })?;
         // What it wrote last may still be on its way.
         self.running.wait_stderr(self.limit(1), |_| false).await;
@@ -286,6 +318,14 @@ impl Plugin {
     pub async fn stop(&self, limit: Duration) -> Result<Ended, Stop> {
         self.signal(Signal::TERM)?;
         self.exit(limit).await
+    }
+
+    /// Kills it and removes what it leaves at its socket path, so that the next start in the same place
+    /// is one over nothing.
+    pub async fn discard(&self) {
+        self.kill().await;
+        // There may be none.
+        let _ = std::fs::remove_file(&self.plan.socket);
     }
 
     /// Kills it and waits for its end.

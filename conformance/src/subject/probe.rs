@@ -42,7 +42,13 @@ pub(crate) async fn probe(options: &RunOptions, dialect: Dialect) -> Probe {
         }
         Err(failure) => {
             let outcome = StartOutcome::Failed { reason: failure.reason };
-            Probe { dialect, outcome, transcript, subject: None, suggests_other: failure.suggests_other }
+            Probe {
+                dialect,
+                outcome,
+                transcript,
+                subject: None,
+                suggests_other: failure.suggests_other,
+            }
         }
     }
 }
@@ -75,7 +81,11 @@ impl From<Stop> for Failed {
     }
 }
 
-async fn attempt(options: &RunOptions, dialect: Dialect, tape: &Tape) -> Result<(Base, Facts), Failed> {
+async fn attempt(
+    options: &RunOptions,
+    dialect: Dialect,
+    tape: &Tape,
+) -> Result<(Base, Facts), Failed> {
     let base = Base {
         program: find(options.command.first().map(OsStr::new).unwrap_or_default())?,
         args: options.command.get(1..).unwrap_or_default().to_vec(),
@@ -97,7 +107,12 @@ async fn attempt(options: &RunOptions, dialect: Dialect, tape: &Tape) -> Result<
             let facts = Facts {
                 manifest: manifest_of(dialect, &handshake.announce_line),
                 ready: line(&handshake.ready_line),
-                serves_ui: running.http().get("/ui/").send().await.is_ok_and(|ui| ui.status() == 200),
+                serves_ui: running
+                    .http()
+                    .get("/ui/")
+                    .send()
+                    .await
+                    .is_ok_and(|ui| ui.status() == 200),
                 refused: None,
             };
             running.stop(base.limit(2)).await;
@@ -106,7 +121,8 @@ async fn attempt(options: &RunOptions, dialect: Dialect, tape: &Tape) -> Result<
         Err(error) if matches!(error.kind(), StartErrorKind::ManifestInvalid(_)) => {
             // A host stops here, and so would the suite, without a word on what is wrong in detail.
             let plan = Plan::new(&base, &Value::Null)?;
-            let (launcher, _) = plan.launcher(&base, tape.for_process(&Secret::new(plan.secret())))?;
+            let (launcher, _) =
+                plan.launcher(&base, tape.for_process(&Secret::new(plan.secret())))?;
             let mut starting = launcher.spawn_in(dialect).await.map_err(|e| failed(&e))?;
             let line = starting.next_line().await.map_err(|e| failed(&e))?;
             let manifest = manifest_of(dialect, &line);
@@ -134,7 +150,10 @@ fn failed(error: &StartError) -> Failed {
         && match kind {
             StartErrorKind::ExitedEarly { .. } => error.dialect() == Some(Dialect::Two),
             StartErrorKind::BadLine { reason, .. } => reason.contains("type"),
-            other => other.to_string().contains("manifest") && !matches!(other, StartErrorKind::ManifestInvalid(_)),
+            other => {
+                other.to_string().contains("manifest")
+                    && !matches!(other, StartErrorKind::ManifestInvalid(_))
+            }
         };
     Failed { reason, suggests_other }
 }
@@ -150,7 +169,10 @@ fn find(program: &OsStr) -> Result<PathBuf, Failed> {
         .map(|dir| dir.join(path))
         .find(|candidate| candidate.is_file())
         .ok_or_else(|| Failed {
-            reason: format!("there is no program {} along PATH; give a path such as ./{0}", path.display()),
+            reason: format!(
+                "there is no program {} along PATH; give a path such as ./{0}",
+                path.display()
+            ),
             suggests_other: false,
         })
 }

@@ -61,7 +61,8 @@ impl Process {
     /// # Errors
     /// [`Stop::Failed`] when it does anything else.
     pub async fn refusal(&mut self, limit: Duration) -> Result<String, Stop> {
-        const EXPECTED: &str = "an exit with a status other than 0 and a message on stderr, without `ready`";
+        const EXPECTED: &str =
+            "an exit with a status other than 0 and a message on stderr, without `ready`";
         let ended = self.starting.wait_exit(limit).await;
         let Some(ended) = ended else {
             let seen = match self.next_ready().await {
@@ -127,7 +128,10 @@ impl Process {
     /// [`Stop::Failed`] when it does not.
     pub async fn exit(&self, limit: Duration) -> Result<Ended, Stop> {
         self.starting.wait_exit(limit).await.ok_or_else(|| {
-            Stop::failed(format!("the process ends within {} s", limit.as_secs_f64()), "it still runs")
+            Stop::failed(
+                format!("the process ends within {} s", limit.as_secs_f64()),
+                "it still runs",
+            )
         })
     }
 

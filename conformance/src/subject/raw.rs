@@ -90,10 +90,14 @@ impl Raw {
     }
 
     async fn read_body(&mut self, head: &str) -> Result<Vec<u8>, String> {
-        if let Some(length) = header(head, "content-length").and_then(|text| text.parse::<usize>().ok()) {
+        if let Some(length) =
+            header(head, "content-length").and_then(|text| text.parse::<usize>().ok())
+        {
             return self.take(length).await;
         }
-        if header(head, "transfer-encoding").is_some_and(|text| text.eq_ignore_ascii_case("chunked")) {
+        if header(head, "transfer-encoding")
+            .is_some_and(|text| text.eq_ignore_ascii_case("chunked"))
+        {
             return self.read_chunks().await;
         }
         while self.fill().await? > 0 {}
@@ -107,7 +111,8 @@ impl Raw {
             let line: Vec<u8> = self.unread.drain(..end).collect();
             let line = String::from_utf8_lossy(&line).into_owned();
             let size = line.trim().split(';').next().unwrap_or_default();
-            let size = usize::from_str_radix(size, 16).map_err(|_| format!("a chunk of size {line:?}"))?;
+            let size =
+                usize::from_str_radix(size, 16).map_err(|_| format!("a chunk of size {line:?}"))?;
             body.extend(self.take(size).await?);
             if size == 0 {
                 // Trailers, if any, end in an empty line.
@@ -125,7 +130,10 @@ impl Raw {
     async fn take(&mut self, length: usize) -> Result<Vec<u8>, String> {
         while self.unread.len() < length {
             if self.fill().await? == 0 {
-                return Err(format!("a body that ends after {} of {length} bytes", self.unread.len()));
+                return Err(format!(
+                    "a body that ends after {} of {length} bytes",
+                    self.unread.len()
+                ));
             }
         }
         Ok(self.unread.drain(..length).collect())
@@ -186,7 +194,8 @@ mod tests {
 
     #[tokio::test]
     async fn what_is_no_response_is_said() {
-        for bytes in [&b""[..], b"hello\r\n\r\n", b"HTTP/1.1 200 OK\r\ncontent-length: 9\r\n\r\nok"] {
+        for bytes in [&b""[..], b"hello\r\n\r\n", b"HTTP/1.1 200 OK\r\ncontent-length: 9\r\n\r\nok"]
+        {
             assert!(matches!(read(bytes).await, Err(Stop::Failed(_))));
         }
     }
