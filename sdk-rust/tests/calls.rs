@@ -138,6 +138,33 @@ async fn a_call_waits_for_the_next_channel_and_not_for_ever() {
 }
 
 #[tokio::test]
+async fn a_call_that_gets_no_answer_times_out_and_delays_no_other() {
+    let platform = shop();
+    platform.ignore(Method::GetDeployment);
+    let (_plugin, ctx) = start(platform, Dialect::Two).await;
+    let hurried = ctx.temps().with_timeout(Duration::from_millis(50));
+    let (unanswered, answered) =
+        tokio::join!(hurried.get_deployment(41), ctx.temps().get_project(7));
+    assert_eq!(unanswered.unwrap_err().kind(), ErrorKind::Timeout);
+    assert_eq!(answered.unwrap().id, 7);
+    // A host may take 60 s to generate a text.
+    assert!(Method::GenerateAi.default_timeout() > Duration::from_secs(60));
+}
+
+#[tokio::test]
+async fn a_lost_channel_fails_the_calls_under_way() {
+    let platform = shop();
+    platform.ignore(Method::GetProject);
+    let (mut plugin, ctx) = start(platform.clone(), Dialect::Two).await;
+    let call = tokio::spawn(async move { ctx.temps().get_project(7).await });
+    while platform.calls().is_empty() {
+        tokio::task::yield_now().await;
+    }
+    plugin.drop_channel().await;
+    assert_eq!(call.await.unwrap().unwrap_err().kind(), ErrorKind::Disconnected);
+}
+
+#[tokio::test]
 async fn an_event_hook_may_block_on_calls() {
     let (plugin, _ctx) = start(shop(), Dialect::Two).await;
     plugin.emit(testing::event("project.created", json!({}))).await.unwrap();

@@ -154,3 +154,62 @@ fn explain(error: &DecodeError) -> String {
         invalid => invalid.to_string(),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    const SECRET: &str = "0123456789abcdefghijklmnopqrstuvwxyz";
+
+    fn arguments() -> Arguments {
+        let arguments = ["--socket-path=/s", "--data-dir=/d"];
+        Arguments::parse(arguments.map(Into::into)).unwrap()
+    }
+
+    async fn launched(stdin: impl Read + Send + 'static) -> Result<Launched, PluginSdkError> {
+        let manifest = PluginManifest::builder("a", "1.0.0").build();
+        let mut handshake =
+            Handshake::new(Dialect::Two, Box::new(stdin), Box::new(std::io::sink()));
+        handshake.launched(&manifest, arguments()).await
+    }
+
+    fn refusal(launched: Result<Launched, PluginSdkError>) -> String {
+        let error = launched.err().unwrap();
+        assert_eq!(error.kind(), ErrorKind::Handshake);
+        error.to_string()
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_launch_line_that_does_not_come_in_time_is_refused() {
+        let (stdin, _never_written) = std::io::pipe().unwrap();
+        let waiting = tokio::spawn(launched(stdin));
+        tokio::task::yield_now().await;
+        tokio::time::advance(limits::HANDSHAKE_STEP + Duration::from_millis(1)).await;
+        assert!(refusal(waiting.await.unwrap()).contains("30 s"));
+    }
+
+    #[tokio::test]
+    async fn a_refusal_says_what_is_wrong_and_shows_no_secret() {
+        let line = |version: u32, database: &str| {
+            format!(
+                r#"{{"protocol_version":{version},"auth_secret":"{SECRET}","database_url":{database}}}"#
+            )
+        };
+        for (line, what) in [
+            (line(3, "null"), "protocol_version"),
+            (line(2, "\"postgres://u:hunter2@h/db\""), "requires_db"),
+            (format!("\"{SECRET}\""), "column"),
+            (SECRET.to_owned(), "column"),
+            (format!(r#"{{"auth_secret":["{SECRET}"]}}"#), "column"),
+        ] {
+            let refusal = refusal(launched(std::io::Cursor::new(line + "\n")).await);
+            assert!(refusal.contains(what), "{refusal}");
+            assert!(!refusal.contains(SECRET) && !refusal.contains("hunter2"), "{refusal}");
+        }
+        let good = launched(std::io::Cursor::new(line(2, "null") + "\n")).await.unwrap();
+        assert_eq!(good.auth_secret.expose(), SECRET);
+        assert!(refusal(launched(std::io::Cursor::new(line(2, "null"))).await).contains("ended"));
+    }
+}

@@ -71,7 +71,8 @@ async fn serve(
             received = socket.next() => match received {
                 Some(Ok(Message::Text(text))) => {
                     let Ok(request) = Request::decode(dialect, text.as_str()) else { continue };
-                    HostMessage::Reply(platform.answer(request))
+                    let Some(reply) = platform.answer(request) else { continue };
+                    HostMessage::Reply(reply)
                 }
                 Some(Ok(_)) => continue,
                 Some(Err(_)) | None => return,

@@ -74,8 +74,10 @@ pub struct TestPluginBuilder {
     dialect: Dialect,
     platform: TestPlatform,
     data_dir: Option<PathBuf>,
+    socket_path: Option<PathBuf>,
     database_url: Option<String>,
     arguments: Vec<OsString>,
+    channel: bool,
 }
 
 impl TestPluginBuilder {
@@ -97,6 +99,19 @@ impl TestPluginBuilder {
         self
     }
 
+    /// Where the socket goes, to reach it while the plugin is still starting.
+    pub fn socket_path(mut self, path: impl Into<PathBuf>) -> Self {
+        self.socket_path = Some(path.into());
+        self
+    }
+
+    /// Leaves the channel closed, as a host that never comes does;
+    /// [`TestPlugin::open_channel`] opens it.
+    pub fn without_channel(mut self) -> Self {
+        self.channel = false;
+        self
+    }
+
     /// The database a plugin with `requires_db` is given.
     pub fn database_url(mut self, url: impl Into<String>) -> Self {
         self.database_url = Some(url.into());
@@ -115,7 +130,7 @@ impl TestPluginBuilder {
     /// Whatever would have ended the process: a bad manifest, a failed start hook, …
     pub async fn start(self) -> Result<TestPlugin, PluginSdkError> {
         let dir = tempfile::Builder::new().prefix("temps-test").tempdir()?;
-        let socket_path = dir.path().join("p.sock");
+        let socket_path = self.socket_path.clone().unwrap_or_else(|| dir.path().join("p.sock"));
         let data_dir = self.data_dir.clone().unwrap_or_else(|| dir.path().join("data"));
         let (stdout, plugin_stdout) = std::io::pipe()?;
         let (plugin_stdin, stdin) = std::io::pipe()?;
@@ -161,7 +176,9 @@ impl TestPluginBuilder {
             channel: None,
             _dir: dir,
         };
-        plugin.open_channel().await?;
+        if self.channel {
+            plugin.open_channel().await?;
+        }
         Ok(plugin)
     }
 }
@@ -203,8 +220,10 @@ impl TestPlugin {
             dialect: Dialect::Two,
             platform: TestPlatform::new(),
             data_dir: None,
+            socket_path: None,
             database_url: None,
             arguments: Vec::new(),
+            channel: true,
         }
     }
 
@@ -334,8 +353,11 @@ impl TestPlugin {
         self.ended().await
     }
 
-    /// Waits until the plugin has ended by itself.
-    async fn ended(&mut self) -> Result<(), PluginSdkError> {
+    /// Waits until the plugin has ended, by itself or because it was told to.
+    ///
+    /// # Errors
+    /// Whatever would have made the process exit with another code than 0.
+    pub async fn ended(&mut self) -> Result<(), PluginSdkError> {
         match self.ended.take() {
             Some(ended) => ended.await.map_err(PluginSdkError::other)?.map(|_| ()),
             None => Ok(()),

@@ -1,6 +1,6 @@
 //! A platform in memory: what it holds it answers with, and it remembers what it was asked.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use serde_json::{Value, json};
@@ -34,6 +34,7 @@ struct Held {
     environments: Vec<Environment>,
     deployments: Vec<Deployment>,
     answers: HashMap<Method, Arc<Answer>>,
+    ignored: HashSet<Method>,
     calls: Vec<RecordedCall>,
 }
 
@@ -85,17 +86,24 @@ impl TestPlatform {
         self.lock().answers.insert(method, Arc::new(Box::new(answer)));
     }
 
+    /// Leaves `method` unanswered from now on, as a host that hangs does.
+    pub fn ignore(&self, method: Method) {
+        self.lock().ignored.insert(method);
+    }
+
     /// What the plugin has asked so far, in order.
     #[must_use]
     pub fn calls(&self) -> Vec<RecordedCall> {
         self.lock().calls.clone()
     }
 
-    pub(super) fn answer(&self, request: Request) -> Reply {
+    /// The answer to a request; `None` when it is to have none.
+    pub(super) fn answer(&self, request: Request) -> Option<Reply> {
         let Request { id, method, params } = request;
         let recorded = RecordedCall { method: method.clone(), params: params.clone() };
         self.lock().calls.push(recorded);
         let outcome = match Call::from_parts(&method, params) {
+            Ok(call) if self.lock().ignored.contains(&call.method()) => return None,
             Ok(call) => self.outcome(&call),
             Err(error) => {
                 let code = match &error {
@@ -105,7 +113,7 @@ impl TestPlatform {
                 Err(ErrorBody::new(code, error.to_string()))
             }
         };
-        Reply { id, method: Some(method), outcome }
+        Some(Reply { id, method: Some(method), outcome })
     }
 
     fn outcome(&self, call: &Call) -> Result<Value, ErrorBody> {
