@@ -1,10 +1,11 @@
 //! The socket server: from a request's first byte to author code and back (PROTOCOL.md, section
 //! "HTTP").
 //!
-//! [`socket`] binds, [`serve`] accepts and drains, [`body`] finishes what nobody reads, [`gate`] lets
+//! [`socket`] binds, [`serve`] accepts and drains, [`connection`] is one peer, [`body`] finishes what nobody reads, [`gate`] lets
 //! in, and [`Dispatch`] knows which path belongs to whom.
 
 mod body;
+mod connection;
 pub(crate) mod gate;
 pub(crate) mod problem;
 pub(crate) mod serve;
@@ -27,6 +28,7 @@ use crate::channel::ChannelHub;
 use crate::events::{EventIntake, IntakeClosed};
 use crate::runtime::core::{App, BoxFuture};
 use crate::ui::UiBundle;
+use connection::Connection;
 use gate::Gate;
 use problem::{json, method_not_allowed, problem};
 
@@ -55,7 +57,7 @@ pub(crate) enum Answer {
     /// The SDK's own, once the body is read.
     Later(BoxFuture<'static, Response<Body>>),
     /// Author code's.
-    Author(BoxFuture<'static, Response<Body>>, Arc<Dispatch>),
+    Author(BoxFuture<'static, Response<Body>>, Arc<Connection>),
 }
 
 impl From<Response<Body>> for Answer {
@@ -71,11 +73,11 @@ impl Future for Answer {
         let response = match self.get_mut() {
             Self::Ready(response) => response.take().unwrap_or_else(polled_again),
             Self::Later(answer) => ready!(answer.as_mut().poll(cx)),
-            Self::Author(answer, dispatch) => {
+            Self::Author(answer, connection) => {
                 let polled = catch_unwind(AssertUnwindSafe(|| answer.as_mut().poll(cx)));
                 match polled {
-                    Ok(answer) => dispatch.final_response(ready!(answer)),
-                    Err(_panic) => dispatch.panicked(),
+                    Ok(answer) => connection.final_response(ready!(answer)),
+                    Err(_panic) => connection.dispatch.panicked(),
                 }
             }
         };
@@ -88,8 +90,8 @@ fn polled_again() -> Response<Body> {
 }
 
 impl Dispatch {
-    /// Answers one request, whatever it is.
-    pub(crate) fn answer(self: &Arc<Self>, mut request: Request<Body>) -> Answer {
+    /// Answers one request of a connection, whatever it is.
+    pub(crate) fn answer(&self, mut request: Request<Body>, from: &Arc<Connection>) -> Answer {
         let path = request.uri().path();
         if path == self.health_path {
             return self.health(&mut request).into();
@@ -110,7 +112,7 @@ impl Dispatch {
         }
         match &self.ui {
             Some(ui) if path::is_under(path, path::UI) => ui.serve(request.method(), path).into(),
-            _ => self.author_code(request),
+            _ => self.author_code(request, from),
         }
     }
 
@@ -137,7 +139,7 @@ impl Dispatch {
     }
 
     /// Hands the request to the author's routes.
-    fn author_code(self: &Arc<Self>, request: Request<Body>) -> Answer {
+    fn author_code(&self, request: Request<Body>, from: &Arc<Connection>) -> Answer {
         let Some(app) = self.app.get() else {
             let mut response = problem(StatusCode::SERVICE_UNAVAILABLE, NOT_STARTED);
             response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from_static("1"));
@@ -145,25 +147,31 @@ impl Dispatch {
         };
         // Making the future is author code too: a tower service may panic before its first await.
         match catch_unwind(AssertUnwindSafe(|| app.call(request))) {
-            Ok(answer) => Answer::Author(answer, Arc::clone(self)),
+            Ok(answer) => Answer::Author(answer, Arc::clone(from)),
             Err(_panic) => self.panicked().into(),
         }
-    }
-
-    /// A status that ends no request is the handler's mistake (HT-31).
-    fn final_response(&self, response: Response<Body>) -> Response<Body> {
-        let status = response.status();
-        if is_final(status) {
-            return response;
-        }
-        let (plugin, status) = (&self.plugin_name, status.as_u16());
-        tracing::error!(plugin, status, "a handler gave a status outside 200 to 599");
-        problem(StatusCode::INTERNAL_SERVER_ERROR, "the handler gave an invalid status")
     }
 
     fn panicked(&self) -> Response<Body> {
         tracing::error!(plugin = self.plugin_name, "a request handler panicked");
         problem(StatusCode::INTERNAL_SERVER_ERROR, "the handler failed")
+    }
+}
+
+impl Connection {
+    /// A status that ends no request is the handler's mistake (HT-31).
+    fn final_response(&self, response: Response<Body>) -> Response<Body> {
+        let status = response.status();
+        if status == StatusCode::SWITCHING_PROTOCOLS {
+            self.take_over();
+            return response;
+        }
+        if (200..=599).contains(&status.as_u16()) {
+            return response;
+        }
+        let (plugin, status) = (&self.dispatch.plugin_name, status.as_u16());
+        tracing::error!(plugin, status, "a handler gave a status outside 200 to 599");
+        problem(StatusCode::INTERNAL_SERVER_ERROR, "the handler gave an invalid status")
     }
 }
 
@@ -182,11 +190,6 @@ async fn take_event(events: EventIntake, body: Body) -> Response<Body> {
         },
         Err(error) => problem(StatusCode::BAD_REQUEST, &format!("the body is no event: {error}")),
     }
-}
-
-/// A status that can end a request: 200 to 599, or the upgrade that takes the connection over.
-fn is_final(status: StatusCode) -> bool {
-    (200..=599).contains(&status.as_u16()) || status == StatusCode::SWITCHING_PROTOCOLS
 }
 
 fn unauthorized() -> Response<Body> {

@@ -7,16 +7,20 @@ use std::sync::Arc;
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
-use hyper_util::rt::TokioIo;
 use tokio::net::{UnixListener, UnixStream};
 use tokio::sync::{oneshot, watch};
 use tokio::task::JoinHandle;
-use tokio::time::{Duration, sleep};
+use tokio::time::{Duration, sleep, timeout};
 
+use super::connection::{Connection, Stream, Upgrades};
 use super::{Dispatch, body};
 
 /// How long to wait before accepting again when the system has no descriptor to give.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
+
+/// How long an upgraded connection of the author's may take to say goodbye once all requests are
+/// answered.
+const GOODBYE: Duration = Duration::from_secs(1);
 
 /// The running server.
 pub(crate) struct Server {
@@ -46,11 +50,13 @@ async fn run(listener: UnixListener, dispatch: Arc<Dispatch>, mut drain: oneshot
     // Every connection holds a receiver: sending asks them to end, and the channel is closed once
     // the last one has.
     let ending = watch::Sender::new(());
+    let upgrades = Upgrades::default();
     loop {
         tokio::select! {
             accepted = listener.accept() => match accepted {
                 Ok((stream, _)) => {
-                    tokio::spawn(connection(stream, Arc::clone(&dispatch), ending.subscribe()));
+                    let peer = Connection::new(Arc::clone(&dispatch), upgrades.clone());
+                    tokio::spawn(serve(stream, Arc::new(peer), ending.subscribe()));
                 }
                 Err(error) => accept_failed(error).await,
             },
@@ -61,18 +67,21 @@ async fn run(listener: UnixListener, dispatch: Arc<Dispatch>, mut drain: oneshot
     drop(listener);
     ending.send_replace(());
     ending.closed().await;
+    if timeout(GOODBYE, upgrades.gone()).await.is_err() {
+        tracing::debug!("an upgraded connection of the author's is cut off");
+    }
 }
 
 /// Serves one connection until its end. When the server drains, an idle one ends at once and a busy
 /// one after its response.
-async fn connection(stream: UnixStream, dispatch: Arc<Dispatch>, mut ending: watch::Receiver<()>) {
+async fn serve(stream: UnixStream, peer: Arc<Connection>, mut ending: watch::Receiver<()>) {
+    let stream = Stream::new(stream, Arc::clone(&peer));
     let service = service_fn(move |request: hyper::Request<Incoming>| {
         let (parts, incoming) = request.into_parts();
         let body = body::of_request(&parts.headers, incoming);
-        dispatch.answer(hyper::Request::from_parts(parts, body))
+        peer.dispatch.answer(hyper::Request::from_parts(parts, body), &peer)
     });
-    let serving =
-        http1::Builder::new().serve_connection(TokioIo::new(stream), service).with_upgrades();
+    let serving = http1::Builder::new().serve_connection(stream, service).with_upgrades();
     let mut serving = pin!(serving);
     let served = tokio::select! {
         served = serving.as_mut() => served,
