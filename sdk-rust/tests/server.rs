@@ -93,6 +93,18 @@ async fn bodies_of_16_mib_arrive_unless_the_author_sets_a_limit() {
 }
 
 #[tokio::test]
+async fn an_answer_reaches_a_peer_that_is_still_sending() {
+    let plugin = start(|_| axum::Router::new().route("/deaf", post(async || "not read"))).await;
+    for (path, status) in [("/nowhere", 404), ("/deaf", 200), ("/_temps/x", 404)] {
+        let body = vec![0; 16 * 1024 * 1024];
+        let answer = plugin.post(path).body(body.clone()).send().await.unwrap();
+        assert_eq!(answer.status(), status, "{path}");
+        let refused = plugin.post(path).unsigned().body(body).send().await.unwrap();
+        assert_eq!(refused.status(), 401, "{path}");
+    }
+}
+
+#[tokio::test]
 async fn credentials_do_not_reach_handlers_and_identity_does() {
     let plugin = start(|_| {
         async fn headers(headers: axum::http::HeaderMap) -> Json<Vec<String>> {
