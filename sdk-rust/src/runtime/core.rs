@@ -22,8 +22,8 @@ use crate::{ErrorKind, ExternalPlugin, PluginContext, PluginOptions, PluginSdkEr
 /// A boxed future.
 pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 
-/// A plugin as the runtime drives it. Every hook runs on a worker of a multi-thread tokio runtime;
-/// the runtime catches its panics.
+/// A plugin as the runtime drives it. Every hook runs within a multi-thread tokio runtime, where
+/// `block_in_place` works; the runtime catches its panics.
 pub trait PluginCore: Send + Sync + 'static {
     /// What the plugin says of itself.
     fn manifest(&self) -> PluginManifest;
@@ -141,7 +141,7 @@ impl App for Routes {
     }
 }
 
-/// Runs a piece of author code that the plugin cannot start without; a panic is an error.
+/// Runs a piece of author code that a plugin cannot start without; a panic is an error.
 pub(crate) fn guarded<T>(what: &str, code: impl FnOnce() -> T) -> Result<T, PluginSdkError> {
     std::panic::catch_unwind(AssertUnwindSafe(code)).map_err(|_| {
         let message = format!("{what} panicked; the line before says where");

@@ -8,10 +8,11 @@ use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use temps_plugin_schema::PluginManifest;
+use tokio::runtime::Handle;
 use tokio::task::JoinHandle;
 use tokio::time::{sleep, timeout};
 
-use super::core::PluginCore;
+use super::core::{PluginCore, guarded};
 use super::handshake::{Handshake, Launched};
 use super::state::{Machine, Step};
 use super::stop::StopSignal;
@@ -58,8 +59,9 @@ impl Plugin {
         stop: StopSignal,
         machine: Arc<Machine>,
     ) -> Result<Self, PluginSdkError> {
-        let options = core.options();
-        let ui = core.ui_assets().map(crate::UiAssets::open).transpose()?;
+        let options = guarded("options()", || core.options())?;
+        let ui = guarded("ui_assets()", || core.ui_assets())?;
+        let ui = ui.map(crate::UiAssets::open).transpose()?;
         let dialect = launched.dialect;
         let gate = Gate::new(launched.auth_secret.clone(), dialect, options.require_signature);
         let (events, delivery) = events::queue();
@@ -106,10 +108,11 @@ impl Plugin {
     /// Starts author code, says `ready`, and lives until there is a reason not to.
     pub(super) async fn live(&mut self, handshake: &mut Handshake) -> Result<(), PluginSdkError> {
         self.start().await?;
-        let openapi = self.core.openapi().unwrap_or_else(|error| {
-            tracing::warn!(%error, "left out the OpenAPI document");
-            None
-        });
+        let openapi =
+            guarded("openapi_schema()", || self.core.openapi())?.unwrap_or_else(|error| {
+                tracing::warn!(%error, "left out the OpenAPI document");
+                None
+            });
         // Before the line is out: the host may open the channel the moment it reads it.
         self.machine.step(Step::Ready);
         handshake.ready(self.dispatch.ui.is_some(), openapi)?;
@@ -127,11 +130,11 @@ impl Plugin {
         std::future::pending().await
     }
 
-    /// Runs the author's router and start hook on a worker, so that a blocking one blocks nobody.
+    /// Runs the author's router and start hook, where blocking ones block nobody.
     async fn start(&mut self) -> Result<(), PluginSdkError> {
         let (core, ctx) = (Arc::clone(&self.core), self.ctx.clone());
         let app =
-            on_worker("router() or the start hook", async move { core.start(ctx).await }).await??;
+            on_thread("router() or the start hook", async move { core.start(ctx).await }).await??;
         if self.dispatch.app.set(app).is_err() {
             return Err(PluginSdkError::new(ErrorKind::Start, "the plugin was started twice"));
         }
@@ -153,7 +156,7 @@ impl Plugin {
         }
         if started {
             let (core, ctx) = (Arc::clone(&self.core), self.ctx.clone());
-            let hook = on_worker("the shutdown hook", async move { core.on_shutdown(&ctx).await });
+            let hook = on_thread("the shutdown hook", async move { core.on_shutdown(&ctx).await });
             match timeout(SHUTDOWN_HOOK, hook).await {
                 Ok(Ok(())) => {}
                 Ok(Err(error)) => tracing::error!("{error}"),
@@ -179,21 +182,17 @@ impl Plugin {
     }
 }
 
-/// Runs author code as a task, so that it may block its thread; a panic is an error, and nobody
-/// waiting any more ends it.
-async fn on_worker<T: Send + 'static>(
+/// Runs author code on a thread of its own, so that it may block; a panic is an error. Once nobody
+/// waits for it any more, it ends with the runtime.
+async fn on_thread<T: Send + 'static>(
     what: &str,
     code: impl Future<Output = T> + Send + 'static,
 ) -> Result<T, PluginSdkError> {
-    let mut tasks = tokio::task::JoinSet::new();
-    tasks.spawn(code);
-    match tasks.join_next().await {
-        Some(Ok(value)) => Ok(value),
-        _ => Err(PluginSdkError::new(
-            ErrorKind::Start,
-            format!("{what} panicked; the log line before says where"),
-        )),
-    }
+    let runtime = Handle::current();
+    tokio::task::spawn_blocking(move || runtime.block_on(code)).await.map_err(|_panic| {
+        let message = format!("{what} panicked; the log line before says where");
+        PluginSdkError::new(ErrorKind::Start, message)
+    })
 }
 
 /// Makes the data directory, parents included, for its owner only. One that exists stays as it is.
