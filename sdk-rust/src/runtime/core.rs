@@ -76,10 +76,14 @@ where
     S::Future: Send + 'static,
 {
     fn call(&self, request: Request<Body>) -> BoxFuture<'static, Response<Body>> {
-        Box::pin(self.clone().oneshot(request).map(|answer| match answer {
-            Ok(response) => response,
-            Err(never) => match never {},
-        }))
+        Box::pin(self.clone().oneshot(request).map(infallible))
+    }
+}
+
+fn infallible<T>(answer: Result<T, Infallible>) -> T {
+    match answer {
+        Ok(value) => value,
+        Err(never) => match never {},
     }
 }
 
@@ -137,7 +141,8 @@ impl App for Routes {
         if !request.body().is_end_stream() {
             DefaultBodyLimit::max(limits::BODY_FLOOR_BYTES).apply(&mut request);
         }
-        App::call(&self.0, request)
+        // A router is always ready, so it needs no waiting for that first.
+        Box::pin(Service::call(&mut self.0.clone(), request).map(infallible))
     }
 }
 
