@@ -13,7 +13,7 @@ use axum::body::Body;
 use http::{HeaderValue, Request, Response, StatusCode, header};
 use hyper_util::rt::TokioIo;
 use temps_plugin_schema::Dialect;
-use tokio::sync::watch;
+use tokio::sync::{Notify, watch};
 use tokio::task::JoinHandle;
 use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
@@ -38,6 +38,8 @@ pub(crate) struct ChannelHub {
     events: EventIntake,
     /// The live channel, for callers; `None` while there is none.
     live: watch::Sender<Option<Link>>,
+    /// Holds a permit once there was a channel, however short its life.
+    opened: Notify,
     /// The task that runs it. `Some` from the moment an upgrade is granted, so that a second dial is
     /// refused before the first one's upgrade is through.
     task: Mutex<Option<JoinHandle<()>>>,
@@ -46,12 +48,17 @@ pub(crate) struct ChannelHub {
 impl ChannelHub {
     pub(crate) fn new(dialect: Dialect, machine: Arc<Machine>, events: EventIntake) -> Self {
         let live = watch::Sender::new(None);
-        Self { dialect, machine, events, live, task: Mutex::new(None) }
+        Self { dialect, machine, events, live, opened: Notify::new(), task: Mutex::new(None) }
     }
 
     /// The live channel as it comes and goes.
     pub(crate) fn watch(&self) -> watch::Receiver<Option<Link>> {
         self.live.subscribe()
+    }
+
+    /// Waits for the first channel; returns at once if there was one.
+    pub(crate) async fn opened(&self) {
+        self.opened.notified().await;
     }
 
     /// Answers a request for `/_temps/channel`: 101, or what is wrong with it.
@@ -89,6 +96,7 @@ impl ChannelHub {
         let socket = WebSocketStream::from_raw_socket(io, Role::Server, Some(config)).await;
         let (link, channel) = link::start(socket, self.dialect, self.events.clone());
         self.live.send_replace(Some(link));
+        self.opened.notify_one();
         self.machine.step(Step::ChannelOpened);
         tracing::debug!("channel open");
         let reason = channel.await;

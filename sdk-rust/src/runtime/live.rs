@@ -117,10 +117,9 @@ impl Plugin {
         self.machine.step(Step::Ready);
         handshake.ready(self.dispatch.ui.is_some(), openapi)?;
         if let Some(limit) = self.options.channel_deadline {
-            let mut live = self.hub.watch();
             tokio::select! {
                 // Once a channel was there, the limit never counts again (CH-11).
-                opened = live.wait_for(Option::is_some) => drop(opened),
+                () = self.hub.opened() => {}
                 () = sleep(limit) => return Err(PluginSdkError::new(
                     ErrorKind::ChannelDeadline,
                     format!("no host opened the channel within {limit:?} of `ready`; giving up"),
