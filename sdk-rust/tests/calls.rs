@@ -5,7 +5,7 @@
 use std::time::Duration;
 
 use axum::Json;
-use axum::extract::State;
+use axum::extract::{Path, State};
 use serde_json::{Value, json};
 use temps_plugin_sdk::prelude::*;
 use temps_plugin_sdk::schema::calls::{GenerateAi, Method};
@@ -28,7 +28,10 @@ impl ExternalPlugin for Lender {
 
     fn router(&self, ctx: PluginContext) -> axum::Router {
         self.0.send(ctx.clone()).unwrap();
-        axum::Router::new().route("/api", post(call_api)).with_state(ctx)
+        axum::Router::new()
+            .route("/api", post(call_api))
+            .route("/newest/{project}", get(newest))
+            .with_state(ctx)
     }
 
     fn on_event(&self, ctx: &PluginContext, _event: PluginEvent) {
@@ -46,6 +49,14 @@ async fn call_api(State(ctx): State<PluginContext>, caller: VerifiedCaller) -> J
         Ok(response) => json!({ "status": response.status(), "body": response.body() }),
         Err(error) => json!(format!("{:?}", error.kind())),
     })
+}
+
+async fn newest(
+    State(ctx): State<PluginContext>,
+    Path(project): Path<i32>,
+) -> Result<String, Problem> {
+    let hurried = ctx.temps().with_timeout(Duration::from_millis(50));
+    Ok(hurried.get_last_deployment(project, None).await?.id.to_string())
 }
 
 async fn start(platform: TestPlatform, dialect: Dialect) -> (TestPlugin, PluginContext) {
@@ -162,6 +173,30 @@ async fn a_lost_channel_fails_the_calls_under_way() {
     }
     plugin.drop_channel().await;
     assert_eq!(call.await.unwrap().unwrap_err().kind(), ErrorKind::Disconnected);
+}
+
+#[tokio::test]
+async fn a_handler_may_pass_a_failed_call_on_as_a_problem() {
+    let (mut plugin, _ctx) = start(shop(), Dialect::Two).await;
+    assert_eq!(plugin.get("/newest/7").send().await.unwrap().text(), "42");
+    let missing = plugin.get("/newest/8").send().await.unwrap();
+    assert_eq!(missing.status(), 404);
+    assert_eq!(missing.headers()["content-type"], "application/problem+json");
+
+    let platform = plugin.platform().clone();
+    for (code, status) in [
+        (ErrorCode::PermissionDenied, 403),
+        (ErrorCode::Unauthenticated, 401),
+        (ErrorCode::Internal, 502),
+    ] {
+        let refusal = ErrorBody::new(code.clone(), "on purpose");
+        platform.on(Method::GetLastDeployment, move |_| Err(refusal.clone()));
+        assert_eq!(plugin.get("/newest/7").send().await.unwrap().status(), status, "{code}");
+    }
+    platform.ignore(Method::GetLastDeployment);
+    assert_eq!(plugin.get("/newest/7").send().await.unwrap().status(), 504);
+    plugin.drop_channel().await;
+    assert_eq!(plugin.get("/newest/7").send().await.unwrap().status(), 502);
 }
 
 #[tokio::test]

@@ -6,8 +6,11 @@ use axum::body::Body;
 use axum::extract::rejection::JsonRejection;
 use axum::response::IntoResponse;
 use http::{HeaderValue, Response, StatusCode, header};
+use temps_plugin_schema::channel::ErrorCode;
 use utoipa::openapi::RefOr;
 use utoipa::openapi::schema::{ObjectBuilder, Schema, Type};
+
+use crate::{ErrorKind, PluginSdkError};
 
 /// An error answer in the form the SDK itself gives: a problem document (RFC 9457) with `type`,
 /// `title`, `status` and `detail`.
@@ -17,13 +20,15 @@ use utoipa::openapi::schema::{ObjectBuilder, Schema, Type};
 /// use temps_plugin_sdk::Problem;
 /// use temps_plugin_sdk::prelude::*;
 ///
-/// async fn settings(caller: VerifiedCaller) -> Result<&'static str, Problem> {
+/// # use axum::extract::State;
+/// async fn newest(ctx: State<PluginContext>, caller: VerifiedCaller) -> Result<String, Problem> {
 ///     if !caller.is_admin() {
-///         return Err(Problem::new(StatusCode::FORBIDDEN, "only administrators may see settings"));
+///         return Err(Problem::new(StatusCode::FORBIDDEN, "only administrators may see this"));
 ///     }
-///     Ok("…")
+///     // A platform without such a project makes this a 404.
+///     Ok(ctx.temps().get_last_deployment(7, None).await?.state)
 /// }
-/// # let _: axum::Router = axum::Router::new().route("/settings", get(settings));
+/// # let _: axum::Router<PluginContext> = axum::Router::new().route("/newest", get(newest));
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Problem {
@@ -35,6 +40,31 @@ impl Problem {
     /// A problem; `detail` tells a person what to do.
     pub fn new(status: StatusCode, detail: impl Into<Cow<'static, str>>) -> Self {
         Self { status, detail: detail.into() }
+    }
+}
+
+impl From<PluginSdkError> for Problem {
+    /// What a failed call means to the caller of a handler, so that `?` works there: what the
+    /// platform does not have or grant is 404 or 403, who must sign in gets 401, a platform that does
+    /// not answer is 504 or 502, and a mistake of the plugin's own is 500 and logged.
+    fn from(error: PluginSdkError) -> Self {
+        let code = error.remote().map(|body| &body.code);
+        let status = match (error.kind(), code) {
+            (_, Some(ErrorCode::NotFound)) => StatusCode::NOT_FOUND,
+            (_, Some(ErrorCode::PermissionDenied)) => StatusCode::FORBIDDEN,
+            (_, Some(ErrorCode::Unauthenticated)) | (ErrorKind::NoActor, _) => {
+                StatusCode::UNAUTHORIZED
+            }
+            (ErrorKind::Timeout, _) => StatusCode::GATEWAY_TIMEOUT,
+            (ErrorKind::Remote | ErrorKind::Disconnected | ErrorKind::Protocol, _) => {
+                StatusCode::BAD_GATEWAY
+            }
+            _ => {
+                tracing::error!(%error, "a request failed");
+                return Self::new(StatusCode::INTERNAL_SERVER_ERROR, "the plugin failed");
+            }
+        };
+        Self::new(status, error.to_string())
     }
 }
 
