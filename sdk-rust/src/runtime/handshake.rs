@@ -1,24 +1,28 @@
 //! The lines over stdout and stdin (PROTOCOL.md, section "Handshake").
 
-use std::io::{Read, Write};
+use std::io::Write;
+use std::os::fd::OwnedFd;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use serde_json::Value;
 use temps_plugin_schema::handshake::{LaunchConfig, PluginLine};
 use temps_plugin_schema::{DecodeError, Dialect, PluginManifest, Secret, Wire, limits};
-use tokio::time::timeout;
 
 use super::args::Arguments;
-use super::stdio::read_line;
+use super::stdio::{Line, read_line};
+use super::stop::StopSignal;
 use crate::{ErrorKind, PluginSdkError};
 
 /// The plugin's side of the handshake.
 pub(crate) struct Handshake {
     dialect: Dialect,
     /// Taken when the launch line is read; dialect 1 never does (HS-14).
-    stdin: Option<Box<dyn Read + Send>>,
+    stdin: Option<OwnedFd>,
     /// Kept open for the plugin's whole life: a host may take its end for the process's.
     stdout: Box<dyn Write + Send>,
+    /// How long a host may take to write the launch line.
+    patience: Duration,
 }
 
 /// What a host has told a plugin, in either dialect.
@@ -33,12 +37,8 @@ pub(crate) struct Launched {
 }
 
 impl Handshake {
-    pub(crate) fn new(
-        dialect: Dialect,
-        stdin: Box<dyn Read + Send>,
-        stdout: Box<dyn Write + Send>,
-    ) -> Self {
-        Self { dialect, stdin: Some(stdin), stdout }
+    pub(crate) fn new(dialect: Dialect, stdin: OwnedFd, stdout: Box<dyn Write + Send>) -> Self {
+        Self { dialect, stdin: Some(stdin), stdout, patience: limits::HANDSHAKE_STEP }
     }
 
     /// Writes the first line.
@@ -57,23 +57,25 @@ impl Handshake {
         self.write(text)
     }
 
-    /// Gathers what the host gives: by argument in dialect 1, by its launch line in dialect 2.
-    pub(crate) async fn launched(
+    /// Gathers what the host gives: by argument in dialect 1, by its launch line in dialect 2, which
+    /// is waited for on this thread. `None` when a stop was asked for first.
+    pub(crate) fn launched(
         &mut self,
         manifest: &PluginManifest,
         arguments: Arguments,
-    ) -> Result<Launched, PluginSdkError> {
+        stop: &StopSignal,
+    ) -> Result<Option<Launched>, PluginSdkError> {
         let dialect = self.dialect;
         let Arguments { socket_path, data_dir, auth_secret, database_url, host_api_url, .. } =
             arguments;
         let (auth_secret, database_url, host_data_dir) = match auth_secret {
             Some(secret) => (secret, database_url, None),
             None => {
-                let config = self.launch_line(manifest).await?;
+                let Some(config) = self.launch_line(manifest, stop)? else { return Ok(None) };
                 (config.auth_secret, config.database_url, config.host_data_dir)
             }
         };
-        Ok(Launched {
+        Ok(Some(Launched {
             dialect,
             socket_path,
             data_dir,
@@ -81,29 +83,32 @@ impl Handshake {
             database_url,
             host_api_url,
             host_data_dir: host_data_dir.map(PathBuf::from),
-        })
+        }))
     }
 
     /// Reads and checks the host's launch line (HS-25 to HS-37).
-    async fn launch_line(
+    fn launch_line(
         &mut self,
         manifest: &PluginManifest,
-    ) -> Result<LaunchConfig, PluginSdkError> {
+        stop: &StopSignal,
+    ) -> Result<Option<LaunchConfig>, PluginSdkError> {
         let Some(stdin) = self.stdin.take() else {
             return Err(refused("stdin was read before"));
         };
-        // A read of stdin cannot be cancelled: the runtime's end does not wait for its thread.
-        let line = tokio::task::spawn_blocking(move || read_line(stdin, limits::LAUNCH_LINE_BYTES));
-        let line = match timeout(limits::HANDSHAKE_STEP, line).await {
-            Ok(Ok(Ok(Some(line)))) => line,
-            Ok(Ok(Ok(None))) => return Err(refused("stdin ended before a complete line")),
-            Ok(Ok(Err(error))) => return Err(refused(&error.to_string())),
-            Ok(Err(_)) => return Err(refused("stdin cannot be read")),
-            Err(_) => return Err(refused("none came within 30 s of `hello`")),
+        let stopping = stop.pipe()?;
+        let line = read_line(&stdin, limits::LAUNCH_LINE_BYTES, self.patience, stopping.reader());
+        let line = match line {
+            Ok(Line::Read(line)) => line,
+            Ok(Line::Cancelled) => return Ok(None),
+            Ok(Line::Ended) => return Err(refused("stdin ended before a complete line")),
+            Ok(Line::Late) => {
+                return Err(refused(&format!("none came within {:?} of `hello`", self.patience)));
+            }
+            Err(error) => return Err(refused(&error.to_string())),
         };
         let config = LaunchConfig::from_json(&line).map_err(|error| refused(&explain(&error)))?;
         config.validate_for(manifest).map_err(|error| refused(&error.to_string()))?;
-        Ok(config)
+        Ok(Some(config))
     }
 
     /// Writes the second line.
@@ -157,8 +162,9 @@ fn explain(error: &DecodeError) -> String {
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
+    use std::io::PipeReader;
 
+    use super::super::stop;
     use super::*;
 
     const SECRET: &str = "0123456789abcdefghijklmnopqrstuvwxyz";
@@ -168,11 +174,19 @@ mod tests {
         Arguments::parse(arguments.map(Into::into)).unwrap()
     }
 
-    async fn launched(stdin: impl Read + Send + 'static) -> Result<Launched, PluginSdkError> {
+    fn launched(stdin: PipeReader, patience: Duration) -> Result<Launched, PluginSdkError> {
         let manifest = PluginManifest::builder("a", "1.0.0").build();
-        let mut handshake =
-            Handshake::new(Dialect::Two, Box::new(stdin), Box::new(std::io::sink()));
-        handshake.launched(&manifest, arguments()).await
+        let mut handshake = Handshake::new(Dialect::Two, stdin.into(), Box::new(std::io::sink()));
+        handshake.patience = patience;
+        let (_stopper, stop) = stop::pair();
+        Ok(handshake.launched(&manifest, arguments(), &stop)?.expect("nobody asked for a stop"))
+    }
+
+    fn launched_with(text: &str) -> Result<Launched, PluginSdkError> {
+        let (stdin, mut host) = std::io::pipe().unwrap();
+        host.write_all(text.as_bytes()).unwrap();
+        drop(host);
+        launched(stdin, limits::HANDSHAKE_STEP)
     }
 
     fn refusal(launched: Result<Launched, PluginSdkError>) -> String {
@@ -181,13 +195,10 @@ mod tests {
         error.to_string()
     }
 
-    #[tokio::test(start_paused = true)]
+    #[tokio::test]
     async fn a_launch_line_that_does_not_come_in_time_is_refused() {
         let (stdin, _never_written) = std::io::pipe().unwrap();
-        let waiting = tokio::spawn(launched(stdin));
-        tokio::task::yield_now().await;
-        tokio::time::advance(limits::HANDSHAKE_STEP + Duration::from_millis(1)).await;
-        assert!(refusal(waiting.await.unwrap()).contains("30 s"));
+        assert!(refusal(launched(stdin, Duration::from_millis(3))).contains("3ms"));
     }
 
     #[tokio::test]
@@ -204,12 +215,12 @@ mod tests {
             (SECRET.to_owned(), "column"),
             (format!(r#"{{"auth_secret":["{SECRET}"]}}"#), "column"),
         ] {
-            let refusal = refusal(launched(std::io::Cursor::new(line + "\n")).await);
+            let refusal = refusal(launched_with(&(line + "\n")));
             assert!(refusal.contains(what), "{refusal}");
             assert!(!refusal.contains(SECRET) && !refusal.contains("hunter2"), "{refusal}");
         }
-        let good = launched(std::io::Cursor::new(line(2, "null") + "\n")).await.unwrap();
+        let good = launched_with(&(line(2, "null") + "\n")).unwrap();
         assert_eq!(good.auth_secret.expose(), SECRET);
-        assert!(refusal(launched(std::io::Cursor::new(line(2, "null"))).await).contains("ended"));
+        assert!(refusal(launched_with(&line(2, "null"))).contains("ended"));
     }
 }

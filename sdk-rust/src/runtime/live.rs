@@ -1,19 +1,18 @@
 //! A plugin whose socket is open: starting author code, living, stopping.
 
 use std::fs::DirBuilder;
-use std::future::Future;
 use std::os::unix::fs::DirBuilderExt;
 use std::path::Path;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use temps_plugin_schema::PluginManifest;
-use tokio::runtime::Handle;
 use tokio::task::JoinHandle;
 use tokio::time::{sleep, timeout};
 
 use super::core::{PluginCore, guarded};
 use super::handshake::{Handshake, Launched};
+use super::own_thread::OwnThread;
 use super::state::{Machine, Step};
 use super::stop::StopSignal;
 use crate::channel::ChannelHub;
@@ -32,6 +31,7 @@ const SHUTDOWN_HOOK: Duration = Duration::from_secs(5);
 /// A plugin whose socket is open. Dropping it removes the socket file.
 pub(super) struct Plugin {
     core: Arc<dyn PluginCore>,
+    own_thread: OwnThread,
     ctx: PluginContext,
     options: PluginOptions,
     machine: Arc<Machine>,
@@ -41,6 +41,13 @@ pub(super) struct Plugin {
     server: Option<Server>,
     delivery: Delivery,
     _socket: SocketFile,
+}
+
+/// What a plugin's life needs besides the plugin.
+pub(super) struct Surroundings {
+    pub(super) own_thread: OwnThread,
+    pub(super) stop: StopSignal,
+    pub(super) machine: Arc<Machine>,
 }
 
 /// Events wait until author code is started; from then on there is also something to shut down.
@@ -56,9 +63,9 @@ impl Plugin {
         core: Arc<dyn PluginCore>,
         manifest: PluginManifest,
         launched: Launched,
-        stop: StopSignal,
-        machine: Arc<Machine>,
+        surroundings: Surroundings,
     ) -> Result<Self, PluginSdkError> {
+        let Surroundings { own_thread, stop, machine } = surroundings;
         let options = guarded("options()", || core.options())?;
         let ui = guarded("ui_assets()", || core.ui_assets())?;
         let ui = ui.map(crate::UiAssets::open).transpose()?;
@@ -93,6 +100,7 @@ impl Plugin {
         });
         Ok(Self {
             core,
+            own_thread,
             ctx,
             options,
             machine,
@@ -132,8 +140,8 @@ impl Plugin {
     /// Runs the author's router and start hook, where blocking ones block nobody.
     async fn start(&mut self) -> Result<(), PluginSdkError> {
         let (core, ctx) = (Arc::clone(&self.core), self.ctx.clone());
-        let app =
-            on_thread("router() or the start hook", async move { core.start(ctx).await }).await??;
+        let code = async move { core.start(ctx).await };
+        let app = self.own_thread.run("router() or the start hook", code).await??;
         if self.dispatch.app.set(app).is_err() {
             return Err(PluginSdkError::new(ErrorKind::Start, "the plugin was started twice"));
         }
@@ -155,7 +163,8 @@ impl Plugin {
         }
         if started {
             let (core, ctx) = (Arc::clone(&self.core), self.ctx.clone());
-            let hook = on_thread("the shutdown hook", async move { core.on_shutdown(&ctx).await });
+            let code = async move { core.on_shutdown(&ctx).await };
+            let hook = self.own_thread.run("the shutdown hook", code);
             match timeout(SHUTDOWN_HOOK, hook).await {
                 Ok(Ok(())) => {}
                 Ok(Err(error)) => tracing::error!("{error}"),
@@ -179,19 +188,6 @@ impl Plugin {
         }
         self.delivery = Delivery::Over;
     }
-}
-
-/// Runs author code on a thread of its own, so that it may block; a panic is an error. Once nobody
-/// waits for it any more, it ends with the runtime.
-async fn on_thread<T: Send + 'static>(
-    what: &str,
-    code: impl Future<Output = T> + Send + 'static,
-) -> Result<T, PluginSdkError> {
-    let runtime = Handle::current();
-    tokio::task::spawn_blocking(move || runtime.block_on(code)).await.map_err(|_panic| {
-        let message = format!("{what} panicked; the log line before says where");
-        PluginSdkError::new(ErrorKind::Start, message)
-    })
 }
 
 /// Makes the data directory, parents included, for its owner only. One that exists stays as it is.

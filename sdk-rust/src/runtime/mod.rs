@@ -3,19 +3,21 @@
 //! [`state`] is the life as a table. This file walks it from the process down to a plugin whose
 //! socket is open; [`live`] walks the rest. Around them: [`args`], [`stdio`] and [`handshake`] speak
 //! with the host before there is a socket, [`stop`] carries signals, [`core`] is what the runtime
-//! needs of a plugin.
+//! needs of a plugin, [`own_thread`] is where author code may block.
 
 pub(crate) mod args;
 pub(crate) mod core;
 mod handshake;
 mod hidden_routes;
 mod live;
+pub(crate) mod own_thread;
 pub(crate) mod state;
 mod stdio;
 pub(crate) mod stop;
 
 use std::ffi::OsString;
-use std::io::{Read, Write};
+use std::io::Write;
+use std::os::fd::OwnedFd;
 use std::process::ExitCode;
 use std::sync::Arc;
 
@@ -24,7 +26,8 @@ use temps_plugin_schema::{PluginManifest, Wire};
 use self::args::Arguments;
 use self::core::{PluginCore, RustPlugin, guarded};
 use self::handshake::Handshake;
-use self::live::Plugin;
+use self::live::{Plugin, Surroundings};
+use self::own_thread::OwnThread;
 use self::state::{Machine, Step};
 use self::stop::StopSignal;
 use crate::{ErrorKind, ExternalPlugin, PluginSdkError, logging};
@@ -34,6 +37,8 @@ use crate::{ErrorKind, ExternalPlugin, PluginSdkError, logging};
 const WORKERS: std::ops::RangeInclusive<usize> = 2..=8;
 /// The exit code of a plugin that was told twice to stop: that of a process ended by SIGTERM.
 const FORCED_EXIT: u8 = 143;
+/// The exit code of a plugin that could not start or go on.
+const FAILED_EXIT: u8 = 1;
 
 /// Runs a plugin as a process, until it is told to stop. [`main!`](crate::main) calls this.
 ///
@@ -45,25 +50,14 @@ pub fn run_plugin<P: ExternalPlugin>(plugin: P) -> ExitCode {
 /// [`run_plugin`] for whatever drives a plugin in another language.
 pub fn run_core(core: Arc<dyn PluginCore>) -> ExitCode {
     logging::install();
-    match run_process(core) {
-        Ok(Ended::Drained) => ExitCode::SUCCESS,
-        Ok(Ended::Forced) => ExitCode::from(FORCED_EXIT),
-        Err(error) => {
-            let mut causes = Vec::new();
-            let mut source = std::error::Error::source(&error);
-            while let Some(cause) = source {
-                causes.push(cause.to_string());
-                source = cause.source();
-            }
-            tracing::error!(?causes, "{error}");
-            ExitCode::FAILURE
-        }
-    }
+    ExitCode::from(run_process(core).unwrap_or_else(|error| exit_code(Err(error))))
 }
 
-fn run_process(core: Arc<dyn PluginCore>) -> Result<Ended, PluginSdkError> {
+/// Runs the plugin of this process; the exit code.
+fn run_process(core: Arc<dyn PluginCore>) -> Result<u8, PluginSdkError> {
     // Before any thread and any author code: from here on a print goes to stderr.
     let stdout = stdio::take_stdout()?;
+    let stdin = stdio::launch_input()?;
     let arguments = std::env::args_os().skip(1).collect();
     let workers = std::thread::available_parallelism()
         .map_or(*WORKERS.start(), usize::from)
@@ -73,30 +67,55 @@ fn run_process(core: Arc<dyn PluginCore>) -> Result<Ended, PluginSdkError> {
         .thread_name("temps-plugin")
         .enable_all()
         .build()?;
-    let ended = runtime.block_on(async {
+    let (own_thread, jobs) = own_thread::own_thread();
+    let life = async move {
         let (stopper, stop) = stop::pair();
         stop::on_signals(stopper)?;
         let manifest = guarded("manifest()", || core.manifest())?;
         logging::log_panics(manifest.name.clone());
         let launch = Launch {
             arguments,
-            stdin: Box::new(std::io::stdin()),
+            stdin,
             stdout: Box::new(stdout),
+            own_thread,
             stop,
             machine: Arc::new(Machine::new()),
         };
         run(core, manifest, launch).await
-    });
+    };
+    // The thread that would return the code is not coming back from author code.
+    let ended =
+        own_thread::live(&runtime, life, jobs, |ended| std::process::exit(exit_code(ended).into()));
     // Author threads that are still busy must not keep the process.
     runtime.shutdown_background();
-    ended
+    Ok(ended.map_or(0, exit_code))
+}
+
+/// The exit code of a plugin that ended this way; the reason of a failure goes to stderr.
+fn exit_code(ended: Result<Ended, PluginSdkError>) -> u8 {
+    match ended {
+        Ok(Ended::Drained) => 0,
+        Ok(Ended::Forced) => FORCED_EXIT,
+        Err(error) => {
+            let mut causes = Vec::new();
+            let mut source = std::error::Error::source(&error);
+            while let Some(cause) = source {
+                causes.push(cause.to_string());
+                source = cause.source();
+            }
+            tracing::error!(?causes, "{error}");
+            FAILED_EXIT
+        }
+    }
 }
 
 /// What surrounds a plugin: a process, or a test.
 pub(crate) struct Launch {
     pub(crate) arguments: Vec<OsString>,
-    pub(crate) stdin: Box<dyn Read + Send>,
+    /// Read to the end of the launch line.
+    pub(crate) stdin: OwnedFd,
     pub(crate) stdout: Box<dyn Write + Send>,
+    pub(crate) own_thread: OwnThread,
     pub(crate) stop: StopSignal,
     pub(crate) machine: Arc<Machine>,
 }
@@ -120,7 +139,7 @@ pub(crate) async fn run(
         PluginSdkError::new(ErrorKind::Manifest, format!("the manifest is invalid: {violations}"))
             .with_source(violations)
     })?;
-    let Launch { arguments, stdin, stdout, stop, machine } = launch;
+    let Launch { arguments, stdin, stdout, own_thread, stop, machine } = launch;
     let arguments = Arguments::parse(arguments)?;
     for flag in &arguments.unknown {
         tracing::warn!(flag, "ignored an argument that this plugin does not know");
@@ -128,11 +147,11 @@ pub(crate) async fn run(
     let mut handshake = Handshake::new(arguments.dialect(), stdin, stdout);
     handshake.announce(&manifest)?;
     machine.step(Step::Announce);
-    let launched = tokio::select! {
-        launched = handshake.launched(&manifest, arguments) => launched?,
-        () = stop.requested() => return Ok(Ended::Drained),
+    let Some(launched) = handshake.launched(&manifest, arguments, &stop)? else {
+        return Ok(Ended::Drained);
     };
-    let mut plugin = Plugin::listen(core, manifest, launched, stop.clone(), machine)?;
+    let surroundings = Surroundings { own_thread, stop: stop.clone(), machine };
+    let mut plugin = Plugin::listen(core, manifest, launched, surroundings)?;
     let ended = tokio::select! {
         lived = plugin.live(&mut handshake) => lived,
         () = stop.requested() => Ok(()),

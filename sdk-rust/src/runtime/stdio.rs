@@ -3,9 +3,12 @@
 //! the host has closed its end (PROTOCOL.md, section "Standard streams").
 
 use std::fs::File;
-use std::io::{self, BufRead, BufReader, Read, Write};
+use std::io::{self, PipeReader, Read, Write};
+use std::os::fd::OwnedFd;
+use std::time::{Duration, Instant};
 
-use rustix::io::fcntl_dupfd_cloexec;
+use rustix::event::{PollFd, PollFlags, poll};
+use rustix::io::{Errno, fcntl_dupfd_cloexec};
 
 /// Moves the real stdout to a private descriptor and puts stderr in its place.
 pub(crate) fn take_stdout() -> io::Result<impl Write + Send + 'static> {
@@ -16,34 +19,123 @@ pub(crate) fn take_stdout() -> io::Result<impl Write + Send + 'static> {
     Ok(File::from(real))
 }
 
-/// Reads one line of at most `limit` bytes, its `\n` included; `None` when the stream ends before.
-pub(crate) fn read_line(input: impl Read, limit: usize) -> io::Result<Option<Vec<u8>>> {
+/// The stdin a host writes its launch line to, under a descriptor of our own.
+pub(crate) fn launch_input() -> io::Result<OwnedFd> {
+    Ok(fcntl_dupfd_cloexec(io::stdin(), 3)?)
+}
+
+/// What came of waiting for a line.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Line {
+    /// It came; here it is without its end.
+    Read(Vec<u8>),
+    /// The stream ended first.
+    Ended,
+    /// Time was up first.
+    Late,
+    /// `cancelled` was closed first.
+    Cancelled,
+}
+
+/// Reads one line of at most `limit` bytes, its `\n` included. Waits on this very thread, which takes
+/// a third of the time that waking it from another would.
+pub(crate) fn read_line(
+    input: &OwnedFd,
+    limit: usize,
+    patience: Duration,
+    cancelled: &PipeReader,
+) -> io::Result<Line> {
+    let deadline = Instant::now() + patience;
     let mut line = Vec::new();
     // One byte more than allowed tells a line that is too long from one that just fits.
-    BufReader::new(input.take(limit as u64 + 1)).read_until(b'\n', &mut line)?;
-    if line.len() > limit {
-        return Err(io::Error::other(format!("a line of more than {limit} bytes")));
+    let mut input_left = File::from(input.try_clone()?).take(limit as u64 + 1);
+    loop {
+        let mut both = [PollFd::new(input, PollFlags::IN), PollFd::new(cancelled, PollFlags::IN)];
+        let left = deadline.saturating_duration_since(Instant::now());
+        match poll(&mut both, Some(&left.try_into().map_err(io::Error::other)?)) {
+            Ok(0) => return Ok(Line::Late),
+            Ok(_) if !both[1].revents().is_empty() => return Ok(Line::Cancelled),
+            Ok(_) | Err(Errno::INTR) => {}
+            Err(error) => return Err(error.into()),
+        }
+        if both[0].revents().is_empty() {
+            continue;
+        }
+        let mut chunk = [0; 4096];
+        let bytes = input_left.read(&mut chunk)?;
+        let end = chunk[..bytes].iter().position(|byte| *byte == b'\n');
+        line.extend_from_slice(&chunk[..end.unwrap_or(bytes)]);
+        if line.len() + usize::from(end.is_some()) > limit {
+            return Err(io::Error::other(format!("a line of more than {limit} bytes")));
+        }
+        if end.is_some() {
+            if line.last() == Some(&b'\r') {
+                line.pop();
+            }
+            return Ok(Line::Read(line));
+        }
+        if bytes == 0 {
+            return Ok(Line::Ended);
+        }
     }
-    if line.pop() != Some(b'\n') {
-        return Ok(None);
-    }
-    if line.last() == Some(&b'\r') {
-        line.pop();
-    }
-    Ok(Some(line))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    const LIMIT: usize = 8192;
+
+    fn read(input: impl Into<OwnedFd>, limit: usize) -> io::Result<Line> {
+        let (cancelled, _never) = io::pipe().unwrap();
+        read_line(&input.into(), limit, Duration::from_secs(20), &cancelled)
+    }
+
+    fn read_text(text: &[u8], limit: usize) -> io::Result<Line> {
+        let (input, mut host) = io::pipe().unwrap();
+        host.write_all(text).unwrap();
+        drop(host);
+        read(input, limit)
+    }
+
     #[test]
     fn a_line_ends_in_a_newline_within_the_limit() {
-        assert_eq!(read_line(&b"ab\nc"[..], 3).unwrap().unwrap(), b"ab");
-        assert_eq!(read_line(&b"ab\r\n"[..], 9).unwrap().unwrap(), b"ab");
-        assert_eq!(read_line(&b"ab"[..], 9).unwrap(), None);
-        assert_eq!(read_line(&b""[..], 9).unwrap(), None);
-        assert!(read_line(&b"abc\n"[..], 3).is_err());
-        assert!(read_line(io::repeat(b'x'), 1024).is_err());
+        let line = |text: &[u8]| Line::Read(text.to_vec());
+        assert_eq!(read_text(b"ab\nc", 3).unwrap(), line(b"ab"));
+        assert_eq!(read_text(b"ab\r\n", 9).unwrap(), line(b"ab"));
+        assert_eq!(read_text(b"ab", 9).unwrap(), Line::Ended);
+        assert_eq!(read_text(b"", 9).unwrap(), Line::Ended);
+        assert!(read_text(b"abc\n", 3).is_err());
+        assert!(read_text(b"abcd", 3).is_err());
+        let long = [[b'x'; LIMIT - 1].as_slice(), b"\n"].concat();
+        assert_eq!(read_text(&long, LIMIT).unwrap(), line(&long[..LIMIT - 1]));
+        assert!(read_text(&long, LIMIT - 1).is_err());
+        assert!(read(File::open("/dev/zero").unwrap(), LIMIT).is_err());
+    }
+
+    #[test]
+    fn a_line_may_come_in_pieces() {
+        let (input, mut host) = io::pipe().unwrap();
+        let writing = std::thread::spawn(move || {
+            for piece in [b"o", b"n", b"e", b"\n"] {
+                host.write_all(piece).unwrap();
+                std::thread::yield_now();
+            }
+        });
+        assert_eq!(read(input, 9).unwrap(), Line::Read(b"one".to_vec()));
+        writing.join().unwrap();
+    }
+
+    #[test]
+    fn a_line_that_does_not_come_is_not_waited_for() {
+        let (input, mut host) = io::pipe().unwrap();
+        host.write_all(b"half").unwrap();
+        let (cancelled, canceller) = io::pipe().unwrap();
+        let input = input.into();
+        let late = read_line(&input, 9, Duration::from_millis(1), &cancelled);
+        assert_eq!(late.unwrap(), Line::Late);
+        drop(canceller);
+        let cancelled = read_line(&input, 9, Duration::from_secs(20), &cancelled);
+        assert_eq!(cancelled.unwrap(), Line::Cancelled);
     }
 }

@@ -1,6 +1,9 @@
 //! Asking a plugin to stop: once to drain, twice to end at once (PROTOCOL.md, section "Life cycle").
 
+use std::io::{self, PipeReader};
+
 use tokio::sync::watch;
+use tokio::task::JoinHandle;
 
 /// How urgently the plugin is to stop.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -46,6 +49,17 @@ impl StopSignal {
         self.at_least(Urgency::Now).await;
     }
 
+    /// A pipe that ends when a stop is asked for, for a thread that waits on descriptors.
+    pub(crate) fn pipe(&self) -> io::Result<StopPipe> {
+        let (reader, writer) = io::pipe()?;
+        let stop = self.clone();
+        let closing = tokio::spawn(async move {
+            stop.requested().await;
+            drop(writer);
+        });
+        Ok(StopPipe { reader, closing })
+    }
+
     async fn at_least(&self, urgency: Urgency) {
         let mut receiver = self.0.clone();
         if receiver.wait_for(|now| *now >= urgency).await.is_err() {
@@ -55,8 +69,27 @@ impl StopSignal {
     }
 }
 
+/// See [`StopSignal::pipe`].
+pub(crate) struct StopPipe {
+    reader: PipeReader,
+    closing: JoinHandle<()>,
+}
+
+impl StopPipe {
+    /// The end to wait on.
+    pub(crate) fn reader(&self) -> &PipeReader {
+        &self.reader
+    }
+}
+
+impl Drop for StopPipe {
+    fn drop(&mut self) {
+        self.closing.abort();
+    }
+}
+
 /// Turns SIGTERM and SIGINT into requests to stop, from now on.
-pub(crate) fn on_signals(stopper: Stopper) -> std::io::Result<()> {
+pub(crate) fn on_signals(stopper: Stopper) -> io::Result<()> {
     use tokio::signal::unix::{SignalKind, signal};
 
     let mut terminate = signal(SignalKind::terminate())?;

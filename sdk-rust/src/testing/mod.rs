@@ -60,6 +60,7 @@ pub use self::platform::{RecordedCall, TestPlatform};
 pub use self::request::{TestRequest, TestResponse, TestUser};
 pub use self::samples::{deployment, environment, event, project};
 use crate::runtime::core::{PluginCore, RustPlugin};
+use crate::runtime::own_thread::{self, Jobs, own_thread};
 use crate::runtime::state::{Machine, State};
 use crate::runtime::stop::Stopper;
 use crate::runtime::{Ended, Launch, run, stop};
@@ -137,15 +138,17 @@ impl TestPluginBuilder {
         let (stopper, stop) = stop::pair();
         let machine = Arc::new(Machine::new());
         let observed = Arc::new(Observed::new(self.core));
+        let (own_thread, jobs) = own_thread();
         let launch = Launch {
             arguments: arguments(self.dialect, &socket_path, &data_dir, self.arguments),
-            stdin: Box::new(plugin_stdin),
+            stdin: plugin_stdin.into(),
             stdout: Box::new(plugin_stdout),
+            own_thread,
             stop,
             machine: Arc::clone(&machine),
         };
         let state = machine.watch();
-        let ended = spawn(Arc::clone(&observed), launch)?;
+        let ended = spawn(Arc::clone(&observed), launch, jobs)?;
         let config = LaunchConfig {
             protocol_version: Dialect::Two.number(),
             auth_secret: Secret::new(SECRET),
@@ -402,19 +405,24 @@ fn arguments(
     arguments
 }
 
-/// Runs the plugin on a runtime of its own, so that its hooks may block in any `#[tokio::test]`.
+/// Runs the plugin on a thread and a runtime of its own, so that its hooks may block in any
+/// `#[tokio::test]`.
 fn spawn(
     core: Arc<Observed>,
     launch: Launch,
+    jobs: Jobs,
 ) -> Result<oneshot::Receiver<Result<Ended, PluginSdkError>>, PluginSdkError> {
     let runtime =
         tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
     let (sender, ended) = oneshot::channel();
     thread::Builder::new().name("test-plugin".to_owned()).spawn(move || {
-        let manifest = core.manifest();
-        let result = runtime.block_on(run(core, manifest, launch));
+        let life = async move {
+            let manifest = core.manifest();
+            // Sent from wherever the life ends: a hook may hold this thread for ever.
+            drop(sender.send(run(core, manifest, launch).await));
+        };
+        own_thread::live(&runtime, life, jobs, drop);
         runtime.shutdown_background();
-        drop(sender.send(result));
     })?;
     Ok(ended)
 }
