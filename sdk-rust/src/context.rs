@@ -18,6 +18,7 @@ pub struct PluginContext(Arc<Inner>);
 
 pub(crate) struct Inner {
     pub(crate) plugin_name: String,
+    pub(crate) socket_path: PathBuf,
     pub(crate) data_dir: PathBuf,
     pub(crate) dialect: Dialect,
     pub(crate) auth_secret: Secret,
@@ -37,6 +38,12 @@ impl PluginContext {
     #[must_use]
     pub fn plugin_name(&self) -> &str {
         &self.0.plugin_name
+    }
+
+    /// The socket the plugin is served at. It is the SDK's: leave it alone.
+    #[must_use]
+    pub fn socket_path(&self) -> &Path {
+        &self.0.socket_path
     }
 
     /// The plugin's own directory. It exists, and nobody else writes there.

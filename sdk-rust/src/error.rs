@@ -43,6 +43,30 @@ pub enum ErrorKind {
     Other,
 }
 
+impl ErrorKind {
+    /// The kind in snake case, such as `no_actor`: the same in every language.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Arguments => "arguments",
+            Self::Manifest => "manifest",
+            Self::Handshake => "handshake",
+            Self::Socket => "socket",
+            Self::DataDir => "data_dir",
+            Self::Ui => "ui",
+            Self::Start => "start",
+            Self::ChannelDeadline => "channel_deadline",
+            Self::Remote => "remote",
+            Self::Timeout => "timeout",
+            Self::Disconnected => "disconnected",
+            Self::Protocol => "protocol",
+            Self::InvalidRequest => "invalid_request",
+            Self::NoActor => "no_actor",
+            Self::Other => "other",
+        }
+    }
+}
+
 /// Any failure of the SDK or of author code that reports one.
 ///
 /// ```

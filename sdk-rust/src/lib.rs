@@ -52,12 +52,14 @@ pub mod testing;
 mod ui;
 
 pub use caller::{Caller, TempsAuth, VerifiedCaller};
+pub use client::json::{api_json, call_json};
 pub use client::{ApiRequest, ApiResponse, CallerApi, TempsClient, file, part};
 pub use context::PluginContext;
 pub use error::{ErrorKind, PluginSdkError};
 pub use plugin::{ExternalPlugin, PluginOptions};
 pub use runtime::core::{App, BoxFuture, PluginCore};
 pub use runtime::state::State;
+pub use runtime::stdio::claim_stdout;
 pub use runtime::{run_core, run_plugin};
 pub use server::problem::Problem;
 pub use temps_plugin_schema as schema;

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 use std::io::Read;
-use std::path::{Component, Path};
+use std::path::{Component, Path, PathBuf};
 
 use axum::body::Body;
 use bytes::Bytes;
@@ -23,7 +23,7 @@ const BUNDLE_BYTES: u64 = 256 * 1024 * 1024;
 /// Fewest characters of the part of a file name that makes it a hashed asset.
 const HASH_CHARS: usize = 8;
 
-/// A user interface: an `include_dir!` directory, or the bytes of a `.tar.gz`.
+/// A user interface: an `include_dir!` directory, the bytes of a `.tar.gz`, or a folder.
 ///
 /// `index.html` must be at its top. It is served with `no-cache`, files with a hash in their name
 /// (`app-4f9a1c3e.js`) as immutable, and a path without file and without extension as `index.html`.
@@ -42,6 +42,7 @@ pub struct UiAssets(Source);
 enum Source {
     Directory(&'static Dir<'static>),
     Archive(Bytes),
+    Folder(PathBuf),
 }
 
 impl From<&'static Dir<'static>> for UiAssets {
@@ -63,6 +64,11 @@ impl From<Vec<u8>> for UiAssets {
 }
 
 impl UiAssets {
+    /// A folder of the file system, read whole when the plugin starts.
+    pub fn folder(path: impl Into<PathBuf>) -> Self {
+        Self(Source::Folder(path.into()))
+    }
+
     /// Reads the bundle into the form it is served from.
     pub(crate) fn open(self) -> Result<UiBundle, PluginSdkError> {
         let mut files = HashMap::new();
@@ -72,13 +78,18 @@ impl UiAssets {
                 let message = format!("ui_assets() is no readable .tar.gz: {error}");
                 PluginSdkError::new(ErrorKind::Ui, message).with_source(error)
             })?,
+            Source::Folder(folder) => add_folder(&mut files, &folder, "").map_err(|error| {
+                let message =
+                    format!("the UI folder {} is not readable: {error}", folder.display());
+                PluginSdkError::new(ErrorKind::Ui, message).with_source(error)
+            })?,
         }
         if !files.contains_key(INDEX) {
             return Err(PluginSdkError::new(
                 ErrorKind::Ui,
                 format!(
-                    "ui_assets() has no {INDEX} at its top ({} files); build the UI first, or pack \
-                     the folder that holds {INDEX}",
+                    "the UI has no {INDEX} at its top ({} files); build the UI first, or give the \
+                     folder that holds {INDEX}",
                     files.len()
                 ),
             ));
@@ -113,6 +124,29 @@ fn add_archive(files: &mut HashMap<String, Asset>, bytes: &[u8]) -> std::io::Res
         let mut content = Vec::new();
         entry.read_to_end(&mut content)?;
         files.insert(name.clone(), Asset::new(&name, content.into()));
+    }
+    Ok(())
+}
+
+/// Adds what is below `folder`; `prefix` is its place in the bundle, ending in `/` unless empty.
+fn add_folder(
+    files: &mut HashMap<String, Asset>,
+    folder: &Path,
+    prefix: &str,
+) -> std::io::Result<()> {
+    for entry in std::fs::read_dir(folder)? {
+        let entry = entry?;
+        let Ok(name) = entry.file_name().into_string() else {
+            continue;
+        };
+        let (path, name) = (entry.path(), format!("{prefix}{name}"));
+        // Links are followed: build tools make them.
+        if std::fs::metadata(&path)?.is_dir() {
+            add_folder(files, &path, &format!("{name}/"))?;
+        } else {
+            let content = std::fs::read(&path)?;
+            files.insert(name.clone(), Asset::new(&name, content.into()));
+        }
     }
     Ok(())
 }

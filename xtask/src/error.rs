@@ -26,13 +26,10 @@ pub(crate) enum XtaskError {
         source: serde_json::Error,
     },
     /// Generated files are not what their source says.
-    #[error(
-        "{directory} is out of date:\n{}\nrun `{remedy}` and commit what it changes",
-        lines(files)
-    )]
+    #[error("{what} is out of date:\n{}\nrun `{remedy}` and commit what it changes", lines(files))]
     OutOfDate {
-        /// The directory checked, relative to the repository.
-        directory: &'static str,
+        /// What was checked.
+        what: &'static str,
         /// Each file, with what is wrong with it.
         files: Vec<String>,
         /// The command that mends it.

@@ -11,6 +11,7 @@ mod command;
 mod conformance;
 mod error;
 mod plugins;
+mod python;
 mod repository;
 mod schema;
 mod test;
@@ -40,7 +41,7 @@ enum Chore {
     Test(test::Args),
     /// Build every example plugin into target/plugins, one executable file each.
     Plugins(plugins::Args),
-    /// Generate the JSON Schema documents under schema/json from the wire types.
+    /// Generate schema/json and the Python types from the wire types.
     Schema(schema::Args),
     /// Measure what the SDK costs beside the same thing without it.
     Bench(bench::Args),

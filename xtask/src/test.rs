@@ -5,7 +5,7 @@ use std::time::Instant;
 
 use crate::command::{answers, cargo, run as run_command};
 use crate::error::XtaskError;
-use crate::{conformance, schema};
+use crate::{conformance, python, schema};
 
 /// Formatting, lints, all tests, schema drift, docs, conformance of the examples.
 #[derive(Debug, clap::Args)]
@@ -15,12 +15,14 @@ pub(crate) struct Args {}
 /// A step: what it is called and what it does.
 type Step = (&'static str, fn() -> Result<(), XtaskError>);
 
-const STEPS: [Step; 6] = [
+const STEPS: [Step; 8] = [
     ("formatting", formatting),
     ("lints", lints),
     ("tests", tests),
     ("schema drift", schema::check),
     ("docs", docs),
+    ("formatting, lints and types of Python", python::lints),
+    ("tests of Python", python::tests),
     ("conformance of the examples", || conformance::run(&conformance::Args::default())),
 ];
 
@@ -59,6 +61,9 @@ fn prerequisites() -> Result<(), XtaskError> {
         Command::new("cc").arg("--version"),
         "a C linker: apt install gcc, or the Xcode command line tools on macOS",
     );
+    if !python::present() {
+        missing.push(python::MISSING.to_owned());
+    }
     if missing.is_empty() { Ok(()) } else { Err(XtaskError::Prerequisites(missing)) }
 }
 

@@ -89,6 +89,7 @@ impl Plugin {
         machine.step(Step::Listen);
         let ctx = PluginContext::new(Inner {
             plugin_name: manifest.name,
+            socket_path: launched.socket_path,
             data_dir: launched.data_dir,
             dialect,
             auth_secret: launched.auth_secret,

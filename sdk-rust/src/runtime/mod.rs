@@ -12,7 +12,7 @@ mod hidden_routes;
 mod live;
 pub(crate) mod own_thread;
 pub(crate) mod state;
-mod stdio;
+pub(crate) mod stdio;
 pub(crate) mod stop;
 
 use std::ffi::OsString;
@@ -44,21 +44,21 @@ const FAILED_EXIT: u8 = 1;
 ///
 /// The exit code is 0 after a stop by SIGTERM or SIGINT; otherwise the reason is on stderr.
 pub fn run_plugin<P: ExternalPlugin>(plugin: P) -> ExitCode {
-    run_core(Arc::new(RustPlugin(plugin)))
+    let arguments = std::env::args_os().skip(1).collect();
+    ExitCode::from(run_core(Arc::new(RustPlugin(plugin)), arguments))
 }
 
-/// [`run_plugin`] for whatever drives a plugin in another language.
-pub fn run_core(core: Arc<dyn PluginCore>) -> ExitCode {
+/// [`run_plugin`] for whatever drives a plugin in another language: the arguments are those after
+/// the program's name, and the exit code is for the caller to end the process with.
+pub fn run_core(core: Arc<dyn PluginCore>, arguments: Vec<OsString>) -> u8 {
     logging::install();
-    ExitCode::from(run_process(core).unwrap_or_else(|error| exit_code(Err(error))))
+    run_process(core, arguments).unwrap_or_else(|error| exit_code(Err(error)))
 }
 
-/// Runs the plugin of this process; the exit code.
-fn run_process(core: Arc<dyn PluginCore>) -> Result<u8, PluginSdkError> {
+fn run_process(core: Arc<dyn PluginCore>, arguments: Vec<OsString>) -> Result<u8, PluginSdkError> {
     // Before any thread and any author code: from here on a print goes to stderr.
     let stdout = stdio::take_stdout()?;
     let stdin = stdio::launch_input()?;
-    let arguments = std::env::args_os().skip(1).collect();
     let workers = std::thread::available_parallelism()
         .map_or(*WORKERS.start(), usize::from)
         .clamp(*WORKERS.start(), *WORKERS.end());

@@ -3,15 +3,39 @@
 //! the host has closed its end (PROTOCOL.md, section "Standard streams").
 
 use std::fs::File;
-use std::io::{self, PipeReader, Read, Write};
+use std::io::{self, PipeReader, Read};
 use std::os::fd::OwnedFd;
+use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use rustix::event::{PollFd, PollFlags, poll};
 use rustix::io::{Errno, fcntl_dupfd_cloexec};
 
-/// Moves the real stdout to a private descriptor and puts stderr in its place.
-pub(crate) fn take_stdout() -> io::Result<impl Write + Send + 'static> {
+/// The real stdout, from [`claim_stdout`] until the handshake takes it over.
+static CLAIMED: Mutex<Option<File>> = Mutex::new(None);
+
+/// Keeps the real stdout for the handshake and puts stderr in its place, from now on.
+///
+/// [`run_core`](crate::run_core) does this first of all. A binding whose language runs author code
+/// before that, such as a module being loaded, does it earlier; a second call changes nothing.
+///
+/// # Errors
+/// When a descriptor cannot be made.
+pub fn claim_stdout() -> io::Result<()> {
+    let mut claimed = CLAIMED.lock().unwrap_or_else(PoisonError::into_inner);
+    if claimed.is_none() {
+        *claimed = Some(move_stdout()?);
+    }
+    Ok(())
+}
+
+/// The real stdout, claimed now or before.
+pub(crate) fn take_stdout() -> io::Result<File> {
+    let claimed = CLAIMED.lock().unwrap_or_else(PoisonError::into_inner).take();
+    claimed.map_or_else(move_stdout, Ok)
+}
+
+fn move_stdout() -> io::Result<File> {
     // A descriptor above the standard three, closed in child processes: a child must not hold the
     // host's end of the handshake open.
     let real = fcntl_dupfd_cloexec(io::stdout(), 3)?;
@@ -82,6 +106,8 @@ pub(crate) fn read_line(
 
 #[cfg(test)]
 mod tests {
+    use std::io::Write;
+
     use super::*;
 
     const LIMIT: usize = 8192;

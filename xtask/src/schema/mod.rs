@@ -1,19 +1,27 @@
-//! `cargo xtask schema`: the committed JSON Schema documents, generated from the wire types.
+//! `cargo xtask schema`: what is generated from the wire types and committed: the JSON Schema
+//! documents, and the types of the SDKs in other languages.
+
+mod model;
+mod python;
 
 use std::collections::BTreeMap;
 use std::fs;
 use std::io;
 use std::path::Path;
 
+use serde_json::Value;
 use temps_plugin_schema::json_schemas;
 
+use self::model::{Model, Unsupported};
 use crate::error::XtaskError;
 use crate::repository;
 
-/// Where the documents are, relative to the repository. Every file below it is generated.
-const DIRECTORY: &str = "schema/json";
+/// Where the documents are. Every file below it is generated.
+const DOCUMENTS: &str = "schema/json";
+/// The wire types of the Python SDK. Its neighbours are written by hand.
+const PYTHON: &str = "sdk-python/python/temps_plugin/wire.py";
 
-/// Generate the JSON Schema documents under schema/json from the wire types.
+/// Generate the JSON Schema documents under schema/json, and the wire types of the SDKs.
 #[derive(Debug, clap::Args)]
 #[command(
     after_help = "Examples:\n  cargo xtask schema            write what is missing or different, \
@@ -26,7 +34,7 @@ pub(crate) struct Args {
     check: bool,
 }
 
-/// Texts of files by their path below [`DIRECTORY`], with `/` between segments.
+/// Texts of files by their path in the repository, with `/` between segments.
 type Files = BTreeMap<String, Vec<u8>>;
 
 /// What is wrong with one file.
@@ -38,26 +46,23 @@ enum Fault {
 }
 
 pub(crate) fn run(args: &Args) -> Result<(), XtaskError> {
-    let directory = repository::path(DIRECTORY);
     let wanted = generate()?;
-    let mut found = Files::new();
-    read_below(&directory, "", &mut found)?;
-    let faults = compare(&wanted, &found);
+    let faults = compare(&wanted, &found()?);
     if args.check {
         return report(&faults);
     }
     for (name, fault) in faults {
-        let path = directory.join(&name);
+        let path = repository::path(&name);
         match (fault, wanted.get(&name)) {
             (Fault::Missing | Fault::Different, Some(text)) => write(&path, text)?,
             _ => fs::remove_file(&path).map_err(XtaskError::file("remove", &path))?,
         }
-        println!("{} {DIRECTORY}/{name}", fault.mended());
+        println!("{} {name}", fault.mended());
     }
     Ok(())
 }
 
-/// Fails when the committed documents are not what the types say.
+/// Fails when the committed files are not what the types say.
 pub(crate) fn check() -> Result<(), XtaskError> {
     run(&Args { check: true })
 }
@@ -81,17 +86,49 @@ impl Fault {
 }
 
 fn generate() -> Result<Files, XtaskError> {
+    let documents = documents();
     let mut files = Files::new();
+    for (path, document) in &documents {
+        files.insert(format!("{DOCUMENTS}/{path}"), written(path, document)?);
+    }
+    let python = Model::of(&documents).and_then(|model| python::module(&model));
+    let python = python.map_err(|error| not_generated(PYTHON, error))?;
+    files.insert(PYTHON.to_owned(), python.into_bytes());
+    Ok(files)
+}
+
+/// The documents, by their path below [`DOCUMENTS`].
+fn documents() -> Vec<(String, Value)> {
+    let mut documents = Vec::new();
     for (path, schema) in json_schemas() {
         let mut document = schema.to_value();
         // The order must not depend on how serde_json happens to be built.
         document.sort_all_objects();
-        let mut text = serde_json::to_vec_pretty(&document).map_err(|source| {
-            let path = path.clone();
-            XtaskError::Json { path, source }
-        })?;
-        text.push(b'\n');
-        files.insert(path, text);
+        documents.push((path, document));
+    }
+    documents
+}
+
+fn written(path: &str, document: &Value) -> Result<Vec<u8>, XtaskError> {
+    let mut text = serde_json::to_vec_pretty(document)
+        .map_err(|source| XtaskError::Json { path: path.to_owned(), source })?;
+    text.push(b'\n');
+    Ok(text)
+}
+
+fn not_generated(path: &str, error: Unsupported) -> XtaskError {
+    XtaskError::file("generate", &repository::path(path))(io::Error::other(error))
+}
+
+/// What is there of what is generated, and what is left of what once was.
+fn found() -> Result<Files, XtaskError> {
+    let mut files = Files::new();
+    read_below(&repository::path(DOCUMENTS), &format!("{DOCUMENTS}/"), &mut files)?;
+    let python = repository::path(PYTHON);
+    match fs::read(&python) {
+        Ok(text) => drop(files.insert(PYTHON.to_owned(), text)),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+        Err(error) => return Err(XtaskError::file("read", &python)(error)),
     }
     Ok(files)
 }
@@ -134,9 +171,9 @@ fn report(faults: &[(String, Fault)]) -> Result<(), XtaskError> {
     if faults.is_empty() {
         return Ok(());
     }
-    let line = |(name, fault): &(String, Fault)| format!("{:<9} {DIRECTORY}/{name}", fault.name());
+    let line = |(name, fault): &(String, Fault)| format!("{:<9} {name}", fault.name());
     Err(XtaskError::OutOfDate {
-        directory: DIRECTORY,
+        what: "what is generated from the wire types",
         files: faults.iter().map(line).collect(),
         remedy: "cargo xtask schema",
     })
@@ -160,13 +197,13 @@ mod tests {
 
     #[test]
     fn each_fault_is_told_apart_and_named_with_its_remedy() {
-        let wanted = files(&[("a.json", "1"), ("b.json", "2"), ("c/d.json", "3")]);
-        let found = files(&[("a.json", "1"), ("b.json", "x"), ("old.json", "4")]);
+        let wanted = files(&[("json/a.json", "1"), ("json/b.json", "2"), ("wire.py", "3")]);
+        let found = files(&[("json/a.json", "1"), ("json/b.json", "x"), ("json/old.json", "4")]);
         let error = report(&compare(&wanted, &found)).unwrap_err().to_string();
         for part in [
-            "different schema/json/b.json",
-            "missing   schema/json/c/d.json",
-            "stale     schema/json/old.json",
+            "different json/b.json",
+            "missing   wire.py",
+            "stale     json/old.json",
             "cargo xtask schema",
         ] {
             assert!(error.contains(part), "{error}");
@@ -181,9 +218,11 @@ mod tests {
     }
 
     #[test]
-    fn documents_end_in_one_newline() {
-        let documents = generate().unwrap();
-        assert!(documents.len() > 20);
-        assert!(documents.values().all(|text| text.ends_with(b"}\n")));
+    fn every_file_ends_in_one_newline() {
+        let files = generate().unwrap();
+        assert!(files.len() > 20);
+        for (name, text) in &files {
+            assert!(text.ends_with(b"\n") && !text.ends_with(b"\n\n"), "{name}");
+        }
     }
 }

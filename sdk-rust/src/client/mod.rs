@@ -1,5 +1,7 @@
 //! What a plugin can ask of the platform: ten calls over the channel.
 
+pub(crate) mod json;
+
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -242,6 +244,12 @@ pub struct CallerApi {
 impl CallerApi {
     pub(crate) fn new(temps: TempsClient, actor: Option<Secret>) -> Self {
         Self { temps, actor: actor.map(Arc::new) }
+    }
+
+    /// The same with another limit for each request.
+    #[must_use]
+    pub fn with_timeout(&self, limit: Duration) -> Self {
+        Self { temps: self.temps.with_timeout(limit), ..self.clone() }
     }
 
     /// A `GET` request.

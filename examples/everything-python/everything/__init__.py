@@ -1,0 +1,1 @@
+"""The everything profile, one file an idea."""

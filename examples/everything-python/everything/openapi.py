@@ -1,0 +1,27 @@
+"""The OpenAPI document of the routes a person may want to try."""
+
+from __future__ import annotations
+
+from typing import Any
+
+ROUTES = (
+    ("/whoami", "get", "Who the host says you are"),
+    ("/private", "get", "The same, for signed-in callers only"),
+    ("/public/hello", "get", "Within reach without signing in"),
+    ("/context", "get", "How this plugin was started"),
+    ("/events", "get", "The events received so far"),
+    ("/call", "post", "Makes a call over the channel"),
+    ("/api", "post", "Makes a call to the platform's API in your name"),
+    ("/print", "post", "Prints to standard output"),
+)
+
+
+def document(version: str) -> dict[str, Any]:
+    return {
+        "openapi": "3.1.0",
+        "info": {"title": "everything-python", "version": version},
+        "paths": {
+            path: {method: {"summary": summary, "responses": {"200": {"description": "Done"}}}}
+            for path, method, summary in ROUTES
+        },
+    }

@@ -1,0 +1,126 @@
+//! The messages an ASGI application sends, read into a response.
+
+use bytes::Bytes;
+use http::header::{CONTENT_LENGTH, TRANSFER_ENCODING};
+use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
+use pyo3::exceptions::{PyTypeError, PyValueError};
+use pyo3::intern;
+use pyo3::prelude::*;
+use pyo3::pybacked::PyBackedStr;
+use pyo3::types::{PyByteArray, PyBytes, PyDict};
+
+/// The head of a response.
+pub(crate) struct Head {
+    pub(crate) status: StatusCode,
+    pub(crate) headers: HeaderMap,
+    /// The length the application declared.
+    pub(crate) length: Option<u64>,
+    /// Trailers follow the body.
+    pub(crate) trailers: bool,
+}
+
+impl Head {
+    /// Reads `http.response.start`, or what answers a WebSocket that is refused.
+    pub(crate) fn read(message: &Bound<'_, PyDict>) -> PyResult<Self> {
+        let py = message.py();
+        let status = member(message, "status")?;
+        let status = status
+            .extract::<u16>()
+            .ok()
+            .filter(|status| (200..=599).contains(status))
+            .and_then(|status| StatusCode::from_u16(status).ok())
+            .ok_or_else(|| {
+                PyValueError::new_err(format!("status is {status}; allowed: 200 to 599"))
+            })?;
+        let mut headers = match message.get_item(intern!(py, "headers"))? {
+            Some(pairs) => read_headers(&pairs)?,
+            None => HeaderMap::new(),
+        };
+        // How a body is framed is the server's business.
+        headers.remove(TRANSFER_ENCODING);
+        let length = declared_length(&headers)?;
+        let trailers = flag(message, "trailers")?;
+        Ok(Self { status, headers, length, trailers })
+    }
+}
+
+/// Pairs of name and value as a header map.
+pub(crate) fn read_headers(pairs: &Bound<'_, PyAny>) -> PyResult<HeaderMap> {
+    let mut headers = HeaderMap::new();
+    for pair in pairs.try_iter()? {
+        let pair = pair?;
+        let (name, value) = (bytes_of(&pair.get_item(0)?)?, bytes_of(&pair.get_item(1)?)?);
+        let bad = |what: &str, found: &[u8]| {
+            let found = String::from_utf8_lossy(found);
+            PyValueError::new_err(format!("header {what} {found:?} is not allowed in HTTP"))
+        };
+        let header = HeaderName::from_bytes(&name).map_err(|_| bad("name", &name))?;
+        let value = HeaderValue::from_bytes(&value).map_err(|_| bad("value", &value))?;
+        headers.append(header, value);
+    }
+    Ok(headers)
+}
+
+fn declared_length(headers: &HeaderMap) -> PyResult<Option<u64>> {
+    let mut length = None;
+    for value in headers.get_all(CONTENT_LENGTH) {
+        let this = value.to_str().ok().and_then(|text| text.parse::<u64>().ok());
+        if this.is_none() || length.is_some_and(|length| Some(length) != this) {
+            return Err(PyValueError::new_err(format!(
+                "content-length is {value:?}; allowed: one number of bytes"
+            )));
+        }
+        length = this;
+    }
+    Ok(length)
+}
+
+/// A message, and its type.
+pub(crate) fn typed<'a, 'py>(
+    message: &'a Bound<'py, PyAny>,
+) -> PyResult<(&'a Bound<'py, PyDict>, PyBackedStr)> {
+    let message = message.cast::<PyDict>().map_err(|_| {
+        PyTypeError::new_err(format!("an ASGI message is a dict, not {}", type_name(message)))
+    })?;
+    let kind = member(message, "type")?.extract()?;
+    Ok((message, kind))
+}
+
+/// `more_body` and its like: false unless it is there.
+pub(crate) fn flag(message: &Bound<'_, PyDict>, name: &str) -> PyResult<bool> {
+    message.get_item(name)?.map_or(Ok(false), |value| value.is_truthy())
+}
+
+/// The body of a message; empty when there is none.
+pub(crate) fn body(message: &Bound<'_, PyDict>) -> PyResult<Bytes> {
+    let Some(body) = message.get_item(intern!(message.py(), "body"))? else {
+        return Ok(Bytes::new());
+    };
+    bytes_of(&body).map(Bytes::from)
+}
+
+/// A copy of something that holds bytes.
+pub(crate) fn bytes_of(value: &Bound<'_, PyAny>) -> PyResult<Vec<u8>> {
+    if let Ok(bytes) = value.cast::<PyBytes>() {
+        return Ok(bytes.as_bytes().to_vec());
+    }
+    if let Ok(bytes) = value.cast::<PyByteArray>() {
+        return Ok(bytes.to_vec());
+    }
+    // A memoryview, or anything else that gives its bytes away.
+    if value.hasattr(intern!(value.py(), "tobytes"))? {
+        let bytes = value.call_method0(intern!(value.py(), "tobytes"))?;
+        return Ok(bytes.cast::<PyBytes>()?.as_bytes().to_vec());
+    }
+    Err(PyTypeError::new_err(format!("expected bytes, not {}", type_name(value))))
+}
+
+fn member<'py>(message: &Bound<'py, PyDict>, name: &'static str) -> PyResult<Bound<'py, PyAny>> {
+    message
+        .get_item(name)?
+        .ok_or_else(|| PyValueError::new_err(format!("{name:?} is missing from the message")))
+}
+
+fn type_name(value: &Bound<'_, PyAny>) -> String {
+    value.get_type().name().map_or_else(|_| "that".to_owned(), |name| name.to_string())
+}

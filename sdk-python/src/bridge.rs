@@ -1,0 +1,94 @@
+//! From tokio to the event loop: a queue, and a descriptor that wakes the loop.
+
+use std::collections::VecDeque;
+use std::os::fd::{AsRawFd, OwnedFd, RawFd};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use axum::body::Body;
+use http::Response;
+use pyo3::prelude::*;
+use rustix::event::{EventfdFlags, eventfd};
+use temps_plugin_sdk::VerifiedCaller;
+use tokio::sync::oneshot;
+
+use crate::runtime::Handlers;
+
+/// A request on its way to the event loop.
+pub(crate) struct Incoming {
+    pub(crate) id: u64,
+    pub(crate) parts: http::request::Parts,
+    pub(crate) body: Body,
+    pub(crate) caller: Option<VerifiedCaller>,
+    pub(crate) answer: oneshot::Sender<Response<Body>>,
+}
+
+/// Something to do on the event loop's thread.
+pub(crate) enum Command {
+    /// A request for the author's application.
+    Request(Box<Incoming>),
+    /// Anything else.
+    Run(Job),
+}
+
+/// Something to do with the author's side of the plugin.
+type Job = Box<dyn FnOnce(Python<'_>, &Handlers) -> PyResult<()> + Send>;
+
+/// The queue. Any thread puts commands in, the loop's thread takes them out.
+pub(crate) struct Bridge {
+    queue: Mutex<Queue>,
+    wake: OwnedFd,
+}
+
+#[derive(Default)]
+struct Queue {
+    commands: VecDeque<Command>,
+    /// The loop was woken and has not found the queue empty since.
+    awake: bool,
+}
+
+impl Bridge {
+    pub(crate) fn new() -> std::io::Result<Self> {
+        let wake = eventfd(0, EventfdFlags::NONBLOCK | EventfdFlags::CLOEXEC)?;
+        Ok(Self { queue: Mutex::default(), wake })
+    }
+
+    /// The descriptor that is readable while there is something to do.
+    pub(crate) fn fileno(&self) -> RawFd {
+        self.wake.as_raw_fd()
+    }
+
+    /// Queues a command; wakes the loop unless it is awake.
+    pub(crate) fn push(&self, command: Command) {
+        let mut queue = self.lock();
+        queue.commands.push_back(command);
+        let was_awake = std::mem::replace(&mut queue.awake, true);
+        drop(queue);
+        if !was_awake && let Err(error) = rustix::io::write(&self.wake, &1u64.to_ne_bytes()) {
+            tracing::error!(%error, "cannot wake the event loop");
+        }
+    }
+
+    /// [`push`](Self::push) for anything but a request.
+    pub(crate) fn run(
+        &self,
+        command: impl FnOnce(Python<'_>, &Handlers) -> PyResult<()> + Send + 'static,
+    ) {
+        self.push(Command::Run(Box::new(command)));
+    }
+
+    /// All that is queued. Nothing is left when it is empty: the next command wakes the loop.
+    pub(crate) fn take(&self) -> VecDeque<Command> {
+        let mut queue = self.lock();
+        if queue.commands.is_empty() {
+            queue.awake = false;
+            // Read while no other thread can write, so that no wake-up is lost. It may have been read
+            // before: then there is nothing to read.
+            let _ = rustix::io::read(&self.wake, &mut [0; 8]);
+        }
+        std::mem::take(&mut queue.commands)
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Queue> {
+        self.queue.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
