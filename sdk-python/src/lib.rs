@@ -7,8 +7,9 @@
 //! [`runtime`] is what `plugin.run()` drives, [`core`] the plugin as the SDK sees it; [`exchange`] is
 //! one HTTP request, [`pieces`] the body of its answer, [`scope`] and [`answer`] its translation from
 //! and to ASGI; [`conversation`] is one WebSocket on tokio, [`websocket`] the same on the event loop;
-//! [`context`] makes calls; [`testing`] runs a plugin inside a test.
+//! [`context`] makes calls, [`announced`] is the handshake by hand; [`testing`] runs a plugin inside a test.
 
+mod announced;
 mod answer;
 mod awaitable;
 mod bridge;
@@ -33,6 +34,8 @@ mod _core {
     use pyo3::prelude::*;
     use temps_plugin_sdk::schema::EventPattern;
 
+    #[pymodule_export]
+    use crate::announced::Announced;
     #[pymodule_export]
     use crate::caller::Caller;
     #[pymodule_export]

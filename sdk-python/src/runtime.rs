@@ -17,6 +17,7 @@ use temps_plugin_sdk::{PluginManifest, PluginOptions, UiAssets};
 use tokio::runtime::Handle;
 use tokio::sync::oneshot;
 
+use crate::announced::Announced;
 use crate::bridge::{Bridge, Command, Incoming};
 use crate::core::PyCore;
 use crate::errors::{unraisable, value_error};
@@ -84,6 +85,13 @@ impl Handlers {
         let Some(request) = request else { return Ok(()) };
         act(&mut request.bind(py).borrow_mut(), py)
     }
+}
+
+/// What a plugin begins with: a host's arguments, or a handshake by hand.
+#[derive(FromPyObject)]
+enum Beginning<'py> {
+    Announced(Bound<'py, Announced>),
+    Arguments(Vec<OsString>),
 }
 
 /// A plugin that runs, or is about to.
@@ -160,18 +168,27 @@ impl Runtime {
     /// `author.ended(exit_code)`.
     fn launch(
         &self,
-        arguments: Vec<OsString>,
+        beginning: Beginning<'_>,
         author: Py<PyAny>,
         event_loop: Py<PyAny>,
     ) -> PyResult<()> {
         temps_plugin_sdk::claim_stdout()?;
         self.attach(author, event_loop);
-        let core = self.take_core()?;
+        let core = Arc::new(self.take_core()?);
+        let run: Box<dyn FnOnce() -> u8 + Send> = match beginning {
+            Beginning::Announced(announced) => {
+                let announced = announced.get().take()?;
+                Box::new(move || temps_plugin_sdk::run_announced(core, announced))
+            }
+            Beginning::Arguments(arguments) => {
+                Box::new(move || temps_plugin_sdk::run_core(core, arguments))
+            }
+        };
         let (ended, loop_ended) = oneshot::channel();
         *self.ended.lock().unwrap_or_else(PoisonError::into_inner) = Some(ended);
         let bridge = Arc::clone(&self.bridge);
         std::thread::Builder::new().name("temps-plugin".to_owned()).spawn(move || {
-            let code = temps_plugin_sdk::run_core(Arc::new(core), arguments);
+            let code = run();
             bridge.run(move |py, handlers| {
                 handlers.author.call_method1(py, "ended", (code,))?;
                 Ok(())

@@ -294,7 +294,7 @@ def test_returning_closes_with_1000_and_raising_with_1011(
 
 
 def test_a_receive_that_gave_up_loses_nothing(run_app: RunApp, connect: Open) -> None:
-    gave_up = threading.Event()
+    gave_up, receive_again = threading.Event(), asyncio.Event()
 
     async def act(receive: Receive, send: Send) -> None:
         await send(ACCEPT)
@@ -302,11 +302,18 @@ def test_a_receive_that_gave_up_loses_nothing(run_app: RunApp, connect: Open) ->
             with pytest.raises(asyncio.TimeoutError):
                 await asyncio.wait_for(receive(), 0.01)
         gave_up.set()
+        # What comes now finds nobody who waits; it is for the next who does.
+        await receive_again.wait()
         await send({"type": "websocket.send", "text": (await receive())["text"]})
 
-    peer = connect(run_app(conversation(act)))
+    running = run_app(conversation(act))
+    peer = connect(running)
     assert gave_up.wait(10)
     peer.send("hello")
+    # The plugin has read the message, and the loop has turned.
+    assert peer.ping().wait(10)
+    assert running.get("/ok").text == "ok"
+    running._thread._loop.call_soon_threadsafe(receive_again.set)  # type: ignore[union-attr]
     assert peer.recv(10) == "hello"
 
 

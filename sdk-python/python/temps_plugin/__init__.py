@@ -26,16 +26,18 @@ from __future__ import annotations
 
 import sys
 
-from . import _core
+from . import _stdio
 from ._core import Caller
 from .calling import caller
 from .context import PluginContext
 from .errors import TempsError
+from .lowlevel import Launch, emit_manifest, emit_ready, run_server
 from .plugin import Plugin
 from .wire import NavEntry, PluginEvent, PluginManifest, UiManifest, UiRoute
 
 __all__ = [
     "Caller",
+    "Launch",
     "NavEntry",
     "Plugin",
     "PluginContext",
@@ -45,9 +47,12 @@ __all__ = [
     "UiManifest",
     "UiRoute",
     "caller",
+    "emit_manifest",
+    "emit_ready",
+    "run_server",
 ]
 
 # Started by a host, stdout belongs to the handshake from here on: what the author's modules print
 # while they are loaded goes to stderr.
 if any(argument.partition("=")[0] == "--socket-path" for argument in sys.argv[1:]):
-    _core.claim_stdout()
+    _stdio.claim()

@@ -10,28 +10,26 @@ import sys
 import threading
 from typing import TYPE_CHECKING
 
-from . import _core, logs
+from . import _core, _stdio, logs
 from ._driver import Driver
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable
     from typing import NoReturn, TypeAlias
 
     from .plugin import Plugin
+
+    # A host's arguments, or a handshake by hand.
+    Beginning: TypeAlias = list[str] | _core.Announced
 
     Launch: TypeAlias = Callable[[_core.Runtime, Driver, asyncio.AbstractEventLoop], None]
 
 _log = logging.getLogger("temps_plugin")
 
 
-def run(plugin: Plugin, arguments: Sequence[str]) -> NoReturn:
+def run(plugin: Plugin, beginning: Beginning) -> NoReturn:
     """Runs the plugin, then ends the process."""
-    _core.claim_stdout()
-    # Prints land on stderr, between log lines: whole lines, at once.
-    for stream in (sys.stdout, sys.stderr):
-        reconfigure = getattr(stream, "reconfigure", None)
-        if reconfigure is not None:
-            reconfigure(line_buffering=True)
+    _stdio.claim()
     logs.install()
     # The SDK answers signals. Python's own Ctrl-C would break the event loop off instead.
     if threading.current_thread() is threading.main_thread():
@@ -39,7 +37,7 @@ def run(plugin: Plugin, arguments: Sequence[str]) -> NoReturn:
     try:
         code = live(
             plugin,
-            lambda runtime, driver, loop: runtime.launch(list(arguments), driver, loop),
+            lambda runtime, driver, loop: runtime.launch(beginning, driver, loop),
         )
     except ValueError as error:
         _log.error("%s", error)

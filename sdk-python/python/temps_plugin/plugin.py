@@ -153,7 +153,7 @@ class Plugin:
         """
         from ._run import run
 
-        run(self, sys.argv[1:] if arguments is None else arguments)
+        run(self, list(sys.argv[1:] if arguments is None else arguments))
 
     def _runtime(self) -> _core.Runtime:
         """The native side of the plugin; `ValueError` for a manifest that breaks a rule."""

@@ -1,6 +1,6 @@
 //! The lines over stdout and stdin (PROTOCOL.md, section "Handshake").
 
-use std::io::Write;
+use std::io::{PipeReader, Write};
 use std::os::fd::OwnedFd;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -11,7 +11,6 @@ use temps_plugin_schema::{DecodeError, Dialect, PluginManifest, Secret, Wire, li
 
 use super::args::Arguments;
 use super::stdio::{Line, read_line};
-use super::stop::StopSignal;
 use crate::{ErrorKind, PluginSdkError};
 
 /// The plugin's side of the handshake.
@@ -23,6 +22,8 @@ pub(crate) struct Handshake {
     stdout: Box<dyn Write + Send>,
     /// How long a host may take to write the launch line.
     patience: Duration,
+    /// The second line was written.
+    said_ready: bool,
 }
 
 /// What a host has told a plugin, in either dialect.
@@ -38,7 +39,13 @@ pub(crate) struct Launched {
 
 impl Handshake {
     pub(crate) fn new(dialect: Dialect, stdin: OwnedFd, stdout: Box<dyn Write + Send>) -> Self {
-        Self { dialect, stdin: Some(stdin), stdout, patience: limits::HANDSHAKE_STEP }
+        Self {
+            dialect,
+            stdin: Some(stdin),
+            stdout,
+            patience: limits::HANDSHAKE_STEP,
+            said_ready: false,
+        }
     }
 
     /// Writes the first line.
@@ -58,12 +65,12 @@ impl Handshake {
     }
 
     /// Gathers what the host gives: by argument in dialect 1, by its launch line in dialect 2, which
-    /// is waited for on this thread. `None` when a stop was asked for first.
+    /// is waited for on this thread. `None` when `stopping` ended first.
     pub(crate) fn launched(
         &mut self,
         manifest: &PluginManifest,
         arguments: Arguments,
-        stop: &StopSignal,
+        stopping: Option<&PipeReader>,
     ) -> Result<Option<Launched>, PluginSdkError> {
         let dialect = self.dialect;
         let Arguments { socket_path, data_dir, auth_secret, database_url, host_api_url, .. } =
@@ -71,7 +78,7 @@ impl Handshake {
         let (auth_secret, database_url, host_data_dir) = match auth_secret {
             Some(secret) => (secret, database_url, None),
             None => {
-                let Some(config) = self.launch_line(manifest, stop)? else { return Ok(None) };
+                let Some(config) = self.launch_line(manifest, stopping)? else { return Ok(None) };
                 (config.auth_secret, config.database_url, config.host_data_dir)
             }
         };
@@ -90,13 +97,12 @@ impl Handshake {
     fn launch_line(
         &mut self,
         manifest: &PluginManifest,
-        stop: &StopSignal,
+        stopping: Option<&PipeReader>,
     ) -> Result<Option<LaunchConfig>, PluginSdkError> {
         let Some(stdin) = self.stdin.take() else {
             return Err(refused("stdin was read before"));
         };
-        let stopping = stop.pipe()?;
-        let line = read_line(&stdin, limits::LAUNCH_LINE_BYTES, self.patience, stopping.reader());
+        let line = read_line(&stdin, limits::LAUNCH_LINE_BYTES, self.patience, stopping);
         let line = match line {
             Ok(Line::Read(line)) => line,
             Ok(Line::Cancelled) => return Ok(None),
@@ -111,12 +117,15 @@ impl Handshake {
         Ok(Some(config))
     }
 
-    /// Writes the second line.
+    /// Writes the second line, unless it was written before.
     pub(crate) fn ready(
         &mut self,
         has_ui: bool,
         openapi: Option<Value>,
     ) -> Result<(), PluginSdkError> {
+        if std::mem::replace(&mut self.said_ready, true) {
+            return Ok(());
+        }
         let text = serde_json::to_string(&PluginLine::ready(self.dialect, has_ui, openapi))?;
         if text.len() < limits::HANDSHAKE_LINE_BYTES {
             return self.write(text);
@@ -162,9 +171,6 @@ fn explain(error: &DecodeError) -> String {
 
 #[cfg(test)]
 mod tests {
-    use std::io::PipeReader;
-
-    use super::super::stop;
     use super::*;
 
     const SECRET: &str = "0123456789abcdefghijklmnopqrstuvwxyz";
@@ -178,8 +184,7 @@ mod tests {
         let manifest = PluginManifest::builder("a", "1.0.0").build();
         let mut handshake = Handshake::new(Dialect::Two, stdin.into(), Box::new(std::io::sink()));
         handshake.patience = patience;
-        let (_stopper, stop) = stop::pair();
-        Ok(handshake.launched(&manifest, arguments(), &stop)?.expect("nobody asked for a stop"))
+        Ok(handshake.launched(&manifest, arguments(), None)?.expect("nobody asked for a stop"))
     }
 
     fn launched_with(text: &str) -> Result<Launched, PluginSdkError> {
@@ -195,14 +200,14 @@ mod tests {
         error.to_string()
     }
 
-    #[tokio::test]
-    async fn a_launch_line_that_does_not_come_in_time_is_refused() {
+    #[test]
+    fn a_launch_line_that_does_not_come_in_time_is_refused() {
         let (stdin, _never_written) = std::io::pipe().unwrap();
         assert!(refusal(launched(stdin, Duration::from_millis(3))).contains("3ms"));
     }
 
-    #[tokio::test]
-    async fn a_refusal_says_what_is_wrong_and_shows_no_secret() {
+    #[test]
+    fn a_refusal_says_what_is_wrong_and_shows_no_secret() {
         let line = |version: u32, database: &str| {
             format!(
                 r#"{{"protocol_version":{version},"auth_secret":"{SECRET}","database_url":{database}}}"#

@@ -1,10 +1,11 @@
 //! The life of a plugin from its arguments to its exit code.
 //!
 //! [`state`] is the life as a table. This file walks it from the process down to a plugin whose
-//! socket is open; [`live`] walks the rest. Around them: [`args`], [`stdio`] and [`handshake`] speak
-//! with the host before there is a socket, [`stop`] carries signals, [`core`] is what the runtime
+//! socket is open; [`live`] walks the rest. Around them: [`args`], [`stdio`], [`handshake`] and
+//! [`announce`] speak with the host before there is a socket, [`stop`] carries signals, [`core`] is what the runtime
 //! needs of a plugin, [`own_thread`] is where author code may block.
 
+pub(crate) mod announce;
 pub(crate) mod args;
 pub(crate) mod core;
 mod handshake;
@@ -21,16 +22,15 @@ use std::os::fd::OwnedFd;
 use std::process::ExitCode;
 use std::sync::Arc;
 
-use temps_plugin_schema::{PluginManifest, Wire};
+use temps_plugin_schema::PluginManifest;
 
-use self::args::Arguments;
+use self::announce::{Announced, Announcing};
 use self::core::{PluginCore, RustPlugin, guarded};
-use self::handshake::Handshake;
 use self::live::{Plugin, Surroundings};
 use self::own_thread::OwnThread;
 use self::state::{Machine, Step};
-use self::stop::StopSignal;
-use crate::{ErrorKind, ExternalPlugin, PluginSdkError, logging};
+use self::stop::{StopPipe, StopSignal};
+use crate::{ExternalPlugin, PluginSdkError, logging};
 
 /// Fewest and most worker threads: author code may block one of them for a while, and a platform
 /// runs many plugins on one machine.
@@ -52,13 +52,23 @@ pub fn run_plugin<P: ExternalPlugin>(plugin: P) -> ExitCode {
 /// the program's name, and the exit code is for the caller to end the process with.
 pub fn run_core(core: Arc<dyn PluginCore>, arguments: Vec<OsString>) -> u8 {
     logging::install();
-    run_process(core, arguments).unwrap_or_else(|error| exit_code(Err(error)))
+    let run = || {
+        // Before any thread and any author code: from here on a print goes to stderr.
+        let stdout = Box::new(stdio::take_stdout()?);
+        let stdin = stdio::launch_input()?;
+        run_process(core, Beginning::Arguments { arguments, stdin, stdout })
+    };
+    run().unwrap_or_else(|error| exit_code(Err(error)))
 }
 
-fn run_process(core: Arc<dyn PluginCore>, arguments: Vec<OsString>) -> Result<u8, PluginSdkError> {
-    // Before any thread and any author code: from here on a print goes to stderr.
-    let stdout = stdio::take_stdout()?;
-    let stdin = stdio::launch_input()?;
+/// [`run_core`] for a plugin that has announced itself by hand. Its manifest is the one it announced.
+pub fn run_announced(core: Arc<dyn PluginCore>, announced: Announced) -> u8 {
+    logging::install();
+    let run = run_process(core, Beginning::Announced(Box::new(announced)));
+    run.unwrap_or_else(|error| exit_code(Err(error)))
+}
+
+fn run_process(core: Arc<dyn PluginCore>, beginning: Beginning) -> Result<u8, PluginSdkError> {
     let workers = std::thread::available_parallelism()
         .map_or(*WORKERS.start(), usize::from)
         .clamp(*WORKERS.start(), *WORKERS.end());
@@ -73,14 +83,7 @@ fn run_process(core: Arc<dyn PluginCore>, arguments: Vec<OsString>) -> Result<u8
         stop::on_signals(stopper)?;
         let manifest = guarded("manifest()", || core.manifest())?;
         logging::log_panics(manifest.name.clone());
-        let launch = Launch {
-            arguments,
-            stdin,
-            stdout: Box::new(stdout),
-            own_thread,
-            stop,
-            machine: Arc::new(Machine::new()),
-        };
+        let launch = Launch { beginning, own_thread, stop, machine: Arc::new(Machine::new()) };
         run(core, manifest, launch).await
     };
     // The thread that would return the code is not coming back from author code.
@@ -111,13 +114,18 @@ fn exit_code(ended: Result<Ended, PluginSdkError>) -> u8 {
 
 /// What surrounds a plugin: a process, or a test.
 pub(crate) struct Launch {
-    pub(crate) arguments: Vec<OsString>,
-    /// Read to the end of the launch line.
-    pub(crate) stdin: OwnedFd,
-    pub(crate) stdout: Box<dyn Write + Send>,
+    pub(crate) beginning: Beginning,
     pub(crate) own_thread: OwnThread,
     pub(crate) stop: StopSignal,
     pub(crate) machine: Arc<Machine>,
+}
+
+/// How far the handshake is.
+pub(crate) enum Beginning {
+    /// Nothing was said; stdin is read to the end of the launch line.
+    Arguments { arguments: Vec<OsString>, stdin: OwnedFd, stdout: Box<dyn Write + Send> },
+    /// The author has announced the plugin.
+    Announced(Box<Announced>),
 }
 
 /// How a plugin's life ended when nothing went wrong.
@@ -135,21 +143,24 @@ pub(crate) async fn run(
     manifest: PluginManifest,
     launch: Launch,
 ) -> Result<Ended, PluginSdkError> {
-    manifest.validate().map_err(|violations| {
-        PluginSdkError::new(ErrorKind::Manifest, format!("the manifest is invalid: {violations}"))
-            .with_source(violations)
-    })?;
-    let Launch { arguments, stdin, stdout, own_thread, stop, machine } = launch;
-    let arguments = Arguments::parse(arguments)?;
-    for flag in &arguments.unknown {
-        tracing::warn!(flag, "ignored an argument that this plugin does not know");
-    }
-    let mut handshake = Handshake::new(arguments.dialect(), stdin, stdout);
-    handshake.announce(&manifest)?;
-    machine.step(Step::Announce);
-    let Some(launched) = handshake.launched(&manifest, arguments, &stop)? else {
-        return Ok(Ended::Drained);
+    let Launch { beginning, own_thread, stop, machine } = launch;
+    let announced = match beginning {
+        Beginning::Announced(announced) => {
+            machine.step(Step::Announce);
+            *announced
+        }
+        Beginning::Arguments { arguments, stdin, stdout } => {
+            let announcing = Announcing::new(manifest, arguments, stdin, stdout)?;
+            machine.step(Step::Announce);
+            let stopping = announcing.waits().then(|| stop.pipe()).transpose()?;
+            let Some(announced) = announcing.launched(stopping.as_ref().map(StopPipe::reader))?
+            else {
+                return Ok(Ended::Drained);
+            };
+            announced
+        }
     };
+    let Announced { mut handshake, manifest, launched } = announced;
     let surroundings = Surroundings { own_thread, stop: stop.clone(), machine };
     let mut plugin = Plugin::listen(core, manifest, launched, surroundings)?;
     let ended = tokio::select! {

@@ -57,7 +57,7 @@ pub(crate) enum Line {
     Ended,
     /// Time was up first.
     Late,
-    /// `cancelled` was closed first.
+    /// `cancelled` ended first.
     Cancelled,
 }
 
@@ -67,22 +67,25 @@ pub(crate) fn read_line(
     input: &OwnedFd,
     limit: usize,
     patience: Duration,
-    cancelled: &PipeReader,
+    cancelled: Option<&PipeReader>,
 ) -> io::Result<Line> {
     let deadline = Instant::now() + patience;
     let mut line = Vec::new();
     // One byte more than allowed tells a line that is too long from one that just fits.
     let mut input_left = File::from(input.try_clone()?).take(limit as u64 + 1);
     loop {
-        let mut both = [PollFd::new(input, PollFlags::IN), PollFd::new(cancelled, PollFlags::IN)];
+        let mut ends = vec![PollFd::new(input, PollFlags::IN)];
+        ends.extend(cancelled.map(|cancelled| PollFd::new(cancelled, PollFlags::IN)));
         let left = deadline.saturating_duration_since(Instant::now());
-        match poll(&mut both, Some(&left.try_into().map_err(io::Error::other)?)) {
+        match poll(&mut ends, Some(&left.try_into().map_err(io::Error::other)?)) {
             Ok(0) => return Ok(Line::Late),
-            Ok(_) if !both[1].revents().is_empty() => return Ok(Line::Cancelled),
+            Ok(_) if ends.get(1).is_some_and(|end| !end.revents().is_empty()) => {
+                return Ok(Line::Cancelled);
+            }
             Ok(_) | Err(Errno::INTR) => {}
             Err(error) => return Err(error.into()),
         }
-        if both[0].revents().is_empty() {
+        if ends[0].revents().is_empty() {
             continue;
         }
         let mut chunk = [0; 4096];
@@ -113,8 +116,7 @@ mod tests {
     const LIMIT: usize = 8192;
 
     fn read(input: impl Into<OwnedFd>, limit: usize) -> io::Result<Line> {
-        let (cancelled, _never) = io::pipe().unwrap();
-        read_line(&input.into(), limit, Duration::from_secs(20), &cancelled)
+        read_line(&input.into(), limit, Duration::from_secs(20), None)
     }
 
     fn read_text(text: &[u8], limit: usize) -> io::Result<Line> {
@@ -158,10 +160,10 @@ mod tests {
         host.write_all(b"half").unwrap();
         let (cancelled, canceller) = io::pipe().unwrap();
         let input = input.into();
-        let late = read_line(&input, 9, Duration::from_millis(1), &cancelled);
+        let late = read_line(&input, 9, Duration::from_millis(1), Some(&cancelled));
         assert_eq!(late.unwrap(), Line::Late);
         drop(canceller);
-        let cancelled = read_line(&input, 9, Duration::from_secs(20), &cancelled);
+        let cancelled = read_line(&input, 9, Duration::from_secs(20), Some(&cancelled));
         assert_eq!(cancelled.unwrap(), Line::Cancelled);
     }
 }

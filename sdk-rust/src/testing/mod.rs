@@ -63,7 +63,7 @@ use crate::runtime::core::{PluginCore, RustPlugin};
 use crate::runtime::own_thread::{self, Jobs, own_thread};
 use crate::runtime::state::{Machine, State};
 use crate::runtime::stop::Stopper;
-use crate::runtime::{Ended, Launch, run, stop};
+use crate::runtime::{Beginning, Ended, Launch, run, stop};
 use crate::{ErrorKind, ExternalPlugin, PluginSdkError};
 
 const SECRET: &str = "test-secret-test-secret-test-secret-test";
@@ -140,9 +140,11 @@ impl TestPluginBuilder {
         let observed = Arc::new(Observed::new(self.core));
         let (own_thread, jobs) = own_thread();
         let launch = Launch {
-            arguments: arguments(self.dialect, &socket_path, &data_dir, self.arguments),
-            stdin: plugin_stdin.into(),
-            stdout: Box::new(plugin_stdout),
+            beginning: Beginning::Arguments {
+                arguments: arguments(self.dialect, &socket_path, &data_dir, self.arguments),
+                stdin: plugin_stdin.into(),
+                stdout: Box::new(plugin_stdout),
+            },
             own_thread,
             stop,
             machine: Arc::clone(&machine),
