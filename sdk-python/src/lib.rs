@@ -1,13 +1,13 @@
 //! The native module of the Python package: `temps-plugin-sdk`, driven by an asyncio event loop.
 //!
-//! Threads of tokio never touch the interpreter. They put commands into a queue ([`bridge`]) and wake
+//! Threads of tokio never touch the interpreter. They put commands into a queue (`bridge`) and wake
 //! the event loop through one descriptor; the loop's own thread drains the queue and starts ordinary
 //! asyncio tasks, and what these answer goes straight back to tokio.
 //!
-//! [`runtime`] is what `plugin.run()` drives, [`core`] the plugin as the SDK sees it; [`exchange`] is
-//! one HTTP request, [`pieces`] the body of its answer, [`scope`] and [`answer`] its translation from
-//! and to ASGI; [`conversation`] is one WebSocket on tokio, [`websocket`] the same on the event loop;
-//! [`context`] makes calls, [`announced`] is the handshake by hand; [`testing`] runs a plugin inside a test.
+//! `runtime` is what `plugin.run()` drives, `core` the plugin as the SDK sees it; `exchange` is
+//! one HTTP request, `pieces` the body of its answer, `scope` and `answer` its translation from
+//! and to ASGI; `conversation` is one WebSocket on tokio, `websocket` the same on the event loop;
+//! `context` makes calls, `announced` is the handshake by hand; `testing` runs a plugin inside a test.
 
 mod announced;
 mod answer;

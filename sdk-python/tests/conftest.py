@@ -13,7 +13,7 @@ import subprocess
 import sys
 import textwrap
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from pathlib import Path
 from types import FrameType
 from typing import Any
@@ -24,6 +24,10 @@ from temps_plugin.testing import RunningPlugin, fixtures
 
 LIMIT = 30
 """Seconds after which a test that hangs fails. No test takes a noticeable part of it."""
+
+Scope = dict[str, Any]
+Receive = Callable[[], Awaitable[dict[str, Any]]]
+Send = Callable[[dict[str, Any]], Awaitable[None]]
 
 SECRET = "0123456789abcdef0123456789abcdef"
 
@@ -289,3 +293,16 @@ def piece(body: bytes, *, more: bool = True) -> dict[str, Any]:
 def start(status: int = 200, *headers: tuple[bytes, bytes]) -> dict[str, Any]:
     """The head of an answer."""
     return {"type": "http.response.start", "status": status, "headers": list(headers)}
+
+
+def http_only(act: Callable[[Receive, Send], Awaitable[None]]) -> Any:
+    """An application without lifespan whose `/ok` is well behaved, while the rest does `act`."""
+
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        assert scope["type"] == "http"
+        if scope["path"] == "/ok":
+            await answer(send)
+        else:
+            await act(receive, send)
+
+    return app
