@@ -57,15 +57,25 @@ impl Answering {
     /// # Errors
     /// When it does not start.
     pub fn start(hook: Hook) -> Result<Self, BenchError> {
+        Self::start_by(|flag| {
+            let plain = (hook == Hook::Plain).then_some("--bench-plain");
+            let flags: Vec<_> = std::iter::once(flag).chain(plain).collect();
+            Process::plugin(Binary::Plugin, Dialect::Two, &flags)
+        })
+    }
+
+    /// Starts one by `launch`, which is given the flag that says where to answer.
+    ///
+    /// # Errors
+    /// When it does not start.
+    pub fn start_by(
+        launch: impl FnOnce(&str) -> Result<Process, BenchError>,
+    ) -> Result<Self, BenchError> {
         let dir = tempfile::tempdir().map_err(BenchError::system("make a directory"))?;
         let path = dir.path().join("answers.sock");
         let listener = UnixListener::bind(&path).map_err(BenchError::system("bind a socket"))?;
         let flag = format!("--bench-socket={}", path.display());
-        let mut flags = vec![flag.as_str()];
-        if hook == Hook::Plain {
-            flags.push("--bench-plain");
-        }
-        let process = Process::plugin(Binary::Plugin, Dialect::Two, &flags)?;
+        let process = launch(&flag)?;
         // It connected before anything else, or it would not be ready.
         let (answers, _) =
             listener.accept().map_err(BenchError::system("accept the handler's connection"))?;
@@ -195,7 +205,8 @@ fn pings_to(socket: &Path, trips: u64) -> Result<f64, BenchError> {
     })
 }
 
-fn events_to(plugin: &mut Answering, trips: u64) -> Result<f64, BenchError> {
+/// The median of `trips` events from the host to the plugin's handler and its answer.
+pub(crate) fn events_to(plugin: &mut Answering, trips: u64) -> Result<f64, BenchError> {
     timed(trips, || plugin.events(1))
 }
 

@@ -10,6 +10,7 @@
 //! - [`channel`] times calls and events.
 //! - [`memory`] looks at resident memory, idle and over a million requests.
 //! - [`size`] looks at files.
+//! - [`python`] does all of this with the Python package, beside servers that Python programs run in.
 //!
 //! Around them, [`process`] starts what is measured, [`placement`] says on which processors it runs,
 //! [`host`] is the smallest host there can be, and [`app`] is the route that both sides serve.
@@ -22,6 +23,7 @@ pub mod load;
 pub mod memory;
 pub mod placement;
 pub mod process;
+pub mod python;
 pub mod report;
 pub mod rounds;
 pub mod size;

@@ -43,6 +43,15 @@ pub struct Effort {
     pub requests: u64,
 }
 
+/// What the rounds of one side gave.
+#[derive(Debug, Clone, Default)]
+pub struct Rates {
+    /// Requests per second.
+    pub requests: Series,
+    /// Seconds of processor time that each took.
+    pub processor: Series,
+}
+
 /// Requests per second, and the processor time of each: through the SDK and without it.
 ///
 /// # Errors
@@ -52,32 +61,42 @@ pub fn throughput(
     plugin: &Process,
     bare: &Process,
 ) -> Result<[Row; 2], BenchError> {
+    let [sdk, without] = rates("throughput", effort, [plugin, bare])?;
+    Ok([
+        Row::compare("throughput", "requests, 32 connections", Unit::PerSecond)
+            .between(&sdk.requests, &without.requests)
+            .goal(Goal::RatioAtLeast(0.95)),
+        Row::compare("request-cpu", "processor time a request", Unit::Seconds)
+            .between(&sdk.processor, &without.processor)
+            .note("of the server alone; the generator's share is not in it"),
+    ])
+}
+
+/// Puts load on each side in turn, round after round.
+///
+/// # Errors
+/// When a side fails to answer.
+pub fn rates<const SIDES: usize>(
+    what: &str,
+    effort: Effort,
+    sides: [&Process; SIDES],
+) -> Result<[Rates; SIDES], BenchError> {
     let request = app::signed_get(app::JSON_PATH);
-    let mut rates = [Series::default(), Series::default()];
-    let mut costs = [Series::default(), Series::default()];
+    let mut rates = sides.map(|_| Rates::default());
     for round in 0..effort.rounds {
         if round % 10 == 0 {
-            eprintln!("throughput: round {} of {}", round + 1, effort.rounds);
+            eprintln!("{what}: round {} of {}", round + 1, effort.rounds);
         }
-        for (side, process) in [plugin, bare].into_iter().enumerate() {
+        for (rates, process) in rates.iter_mut().zip(sides) {
             let cpu = process.cpu()?;
             let load = run(&process.socket(), &request, Until::Elapsed(effort.load))?;
             let used = process.cpu()?.saturating_sub(cpu);
-            rates[side].push(load.requests as f64 / load.took.as_secs_f64());
+            rates.requests.push(load.requests as f64 / load.took.as_secs_f64());
             let all = load.requests + WARM_UP * CONNECTIONS as u64;
-            costs[side].push(used.as_secs_f64() / all as f64);
+            rates.processor.push(used.as_secs_f64() / all as f64);
         }
     }
-    let [sdk, without] = &rates;
-    let [sdk_cost, cost_without] = &costs;
-    Ok([
-        Row::compare("throughput", "requests, 32 connections", Unit::PerSecond)
-            .between(sdk, without)
-            .goal(Goal::RatioAtLeast(0.95)),
-        Row::compare("request-cpu", "processor time a request", Unit::Seconds)
-            .between(sdk_cost, cost_without)
-            .note("of the server alone; the generator's share is not in it"),
-    ])
+    Ok(rates)
 }
 
 /// The time of one request at a time, in both fixed placements: through the SDK and without it.
@@ -85,21 +104,8 @@ pub fn throughput(
 /// # Errors
 /// When a side fails to answer.
 pub fn latency(effort: Effort, plugin: &Process, bare: &Process) -> Result<Vec<Row>, BenchError> {
-    let processors = Processors::all()?;
     let places = [Placement::Together, Placement::Apart];
-    let mut medians = places.map(|_| [Series::default(), Series::default()]);
-    for round in 0..effort.rounds {
-        if round % 10 == 0 {
-            eprintln!("latency: round {} of {}", round + 1, effort.rounds);
-        }
-        for (place, medians) in places.into_iter().zip(&mut medians) {
-            processors.place(place, &[plugin, bare])?;
-            for (series, process) in medians.iter_mut().zip([plugin, bare]) {
-                series.push(one_by_one(process, effort.requests)?);
-            }
-        }
-    }
-    processors.place(Placement::Free, &[plugin, bare])?;
+    let medians = medians("latency", effort, places, [plugin, bare])?;
     let rows = places.into_iter().zip(&medians).map(|(place, [sdk, without])| {
         let (name, what) = (place.name(), format!("request p50, 1 connection, {}", place.name()));
         Row::compare(&format!("latency-{name}"), &what, Unit::Seconds)
@@ -107,6 +113,34 @@ pub fn latency(effort: Effort, plugin: &Process, bare: &Process) -> Result<Vec<R
             .goal(Goal::RatioAtMost(1.05))
     });
     Ok(rows.collect())
+}
+
+/// The median time of a request at one connection: in each placement, each side in turn, round after
+/// round.
+///
+/// # Errors
+/// When a side fails to answer.
+pub fn medians<const PLACES: usize, const SIDES: usize>(
+    what: &str,
+    effort: Effort,
+    places: [Placement; PLACES],
+    sides: [&Process; SIDES],
+) -> Result<[[Series; SIDES]; PLACES], BenchError> {
+    let processors = Processors::all()?;
+    let mut medians = places.map(|_| sides.map(|_| Series::default()));
+    for round in 0..effort.rounds {
+        if round % 10 == 0 {
+            eprintln!("{what}: round {} of {}", round + 1, effort.rounds);
+        }
+        for (place, medians) in places.into_iter().zip(&mut medians) {
+            processors.place(place, &sides)?;
+            for (series, process) in medians.iter_mut().zip(sides) {
+                series.push(one_by_one(process, effort.requests)?);
+            }
+        }
+    }
+    processors.place(Placement::Free, &sides)?;
+    Ok(medians)
 }
 
 /// The median time of `requests` on one connection.

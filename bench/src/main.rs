@@ -4,10 +4,11 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::Parser;
+use temps_plugin_bench::python::Python;
 use temps_plugin_bench::suite::{self, Measurement};
 use temps_plugin_bench::{BenchError, report::Report};
 
-/// Measure what the SDK costs beside the same thing without it.
+/// Measure what the SDKs cost beside the same thing without them.
 #[derive(Debug, Parser)]
 #[command(name = "cargo xtask bench", bin_name = "cargo xtask bench")]
 struct Cli {
@@ -20,17 +21,31 @@ struct Cli {
     /// Make this measurement only; may be given several times.
     #[arg(long, value_name = "NAME")]
     only: Vec<Measurement>,
+    /// An interpreter with temps-plugin and bench/python/requirements-bench.txt, for the Python rows.
+    #[arg(long, value_name = "FILE")]
+    python: Option<PathBuf>,
+    /// Why there is no such interpreter: the Python rows say so.
+    #[arg(long, value_name = "REASON", conflicts_with = "python")]
+    #[arg(default_value = "no --python was given; `cargo xtask bench` makes an environment")]
+    without_python: String,
 }
 
 fn main() -> ExitCode {
     let cli = Cli::parse();
-    match suite::run(cli.quick, &cli.only).and_then(|report| finish(&report, &cli)) {
+    match run(&cli) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("error: {error}");
             ExitCode::FAILURE
         }
     }
+}
+
+fn run(cli: &Cli) -> Result<(), BenchError> {
+    let python = cli.python.as_deref().map(Python::new).transpose()?;
+    let python = python.as_ref().ok_or(cli.without_python.as_str());
+    let report = suite::run(cli.quick, &cli.only, python)?;
+    finish(&report, cli)
 }
 
 fn finish(report: &Report, cli: &Cli) -> Result<(), BenchError> {

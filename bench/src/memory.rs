@@ -16,7 +16,7 @@ const IDLE_BYTES: f64 = 6.0 * MB;
 const NOISE_BYTES: f64 = MB;
 /// Over its last half a run must be flatter than that.
 const FLAT_BYTES: f64 = 0.25 * MB;
-const MB: f64 = 1e6;
+pub(crate) const MB: f64 = 1e6;
 /// How often memory is looked at over a run, the warm-up's end included.
 const LOOKS: usize = 21;
 /// The share of a run that counts as warm-up: one in this many.
@@ -24,7 +24,7 @@ const WARM_UP: u64 = 10;
 /// Events under way at once: their answers fit a socket's buffer.
 const EVENTS_AT_ONCE: usize = 50;
 /// How long a plugin is left alone before it counts as idle.
-const SETTLE: std::time::Duration = std::time::Duration::from_millis(500);
+pub(crate) const SETTLE: std::time::Duration = std::time::Duration::from_millis(500);
 
 /// What a plugin sees while its memory is watched.
 #[derive(Debug, Clone, Copy)]

@@ -5,7 +5,6 @@
 //! A ratio of two such numbers says nothing unless both had the same luck, so each placement is
 //! measured by itself.
 
-use std::fs;
 use std::io;
 
 use rustix::thread::{CpuSet, Pid, sched_getaffinity, sched_setaffinity};
@@ -93,10 +92,8 @@ impl Processors {
 
 /// Threads that are made later inherit the place of the one that makes them.
 fn pin(process: &Process, set: &CpuSet) -> Result<(), BenchError> {
-    let tasks = format!("/proc/{}/task", process.id());
-    for task in fs::read_dir(&tasks).map_err(BenchError::system(tasks.clone()))? {
-        let task = task.map_err(BenchError::system(tasks.clone()))?;
-        let id = task.file_name().to_string_lossy().parse().ok();
+    for thread in process.threads() {
+        let id = thread.file_name().and_then(|name| name.to_string_lossy().parse().ok());
         match sched_setaffinity(id.and_then(Pid::from_raw), set) {
             // The thread has ended since it was listed.
             Ok(()) | Err(rustix::io::Errno::SRCH) => {}

@@ -1,5 +1,7 @@
 //! What was measured, as a table for people and as JSON for programs.
 
+use std::collections::BTreeMap;
+
 use anstyle::{AnsiColor, Style};
 use comfy_table::{CellAlignment, Table, presets};
 use serde::Serialize;
@@ -8,6 +10,7 @@ use crate::rounds::{Series, Spread};
 
 const MET: &str = "met";
 const MISSED: &str = "missed";
+const NOT_MEASURED: &str = "not measured";
 
 /// Everything one run measured.
 #[derive(Debug, Serialize)]
@@ -36,6 +39,8 @@ pub struct Row {
     ratio: Option<Spread>,
     goal: Option<Verdict>,
     note: Option<String>,
+    /// Why it was not measured.
+    not_measured: Option<String>,
     /// Each round's, or each look's.
     rounds: Vec<f64>,
     baseline_rounds: Vec<f64>,
@@ -69,6 +74,8 @@ pub enum Goal {
     RatioAtMost(f64),
     /// So much, or less, whatever the baseline.
     AtMost(f64),
+    /// So much more than the baseline, or less.
+    MoreByAtMost(f64),
 }
 
 impl Row {
@@ -84,9 +91,17 @@ impl Row {
             ratio: None,
             goal: None,
             note: None,
+            not_measured: None,
             rounds: Vec::new(),
             baseline_rounds: Vec::new(),
         }
+    }
+
+    /// A row that stays without numbers, and why.
+    #[must_use]
+    pub fn not_measured(name: &str, why: &str) -> Self {
+        let row = Self::compare(name, name, Unit::Seconds);
+        Self { not_measured: Some(why.to_owned()), ..row }
     }
 
     /// The medians of two series, and the ratio of their rounds.
@@ -125,6 +140,12 @@ impl Row {
                 let (text, met) = (self.unit.show(most), self.measured <= most);
                 self.verdict(&format!("{text} or less"), met)
             }
+            Goal::MoreByAtMost(most) => {
+                let more = self.measured - self.baseline.unwrap_or(f64::NAN);
+                let text =
+                    format!("+{} or less, is {}", self.unit.show(most), self.unit.show(more));
+                self.verdict(&text, more <= most)
+            }
         }
     }
 
@@ -141,6 +162,12 @@ impl Row {
     pub fn note(mut self, note: &str) -> Self {
         self.note = Some(note.to_owned());
         self
+    }
+
+    /// What its numbers are.
+    #[must_use]
+    pub fn unit(&self) -> Unit {
+        self.unit
     }
 
     /// Whether the goal was met; `None` for a row without one.
@@ -162,9 +189,13 @@ impl Row {
             Some(verdict) => (verdict.goal.as_str(), if verdict.met { MET } else { MISSED }),
             None => ("", ""),
         };
+        let measured = match self.not_measured {
+            Some(_) => NOT_MEASURED.to_owned(),
+            None => self.unit.show(self.measured),
+        };
         [
             self.what.clone(),
-            self.unit.show(self.measured),
+            measured,
             baseline.unwrap_or_default(),
             ratio.unwrap_or_default(),
             goal.to_owned(),
@@ -217,6 +248,7 @@ impl Report {
                 lines.push(format!("{}: {note}", row.what));
             }
         }
+        lines.extend(self.left_out());
         let missed = self.rows.iter().filter(|row| row.met() == Some(false)).count();
         let goals = self.rows.iter().filter(|row| row.met().is_some()).count();
         lines.push(format!(
@@ -227,6 +259,22 @@ impl Report {
             if self.quick { "; --quick, so numbers are rough" } else { "" }
         ));
         lines
+    }
+}
+
+impl Report {
+    /// A line for each reason why rows were not measured, with their names.
+    fn left_out(&self) -> Vec<String> {
+        let mut names_by_reason = BTreeMap::<&str, Vec<&str>>::new();
+        for row in &self.rows {
+            if let Some(why) = &row.not_measured {
+                names_by_reason.entry(why).or_default().push(&row.name);
+            }
+        }
+        let line = |(why, names): (&str, Vec<&str>)| {
+            format!("{NOT_MEASURED}: {}: {why}", names.join(", "))
+        };
+        names_by_reason.into_iter().map(line).collect()
     }
 }
 
@@ -263,6 +311,23 @@ mod tests {
             assert_eq!(row(measured, 1.0).goal(goal).met(), Some(met), "{goal:?}");
         }
         assert_eq!(row(1.0, 1.0).met(), None);
+        assert_eq!(row(9.0, 1.0).goal(Goal::MoreByAtMost(8.0)).met(), Some(true));
+        assert_eq!(row(9.5, 1.0).goal(Goal::MoreByAtMost(8.0)).met(), Some(false));
+    }
+
+    #[test]
+    fn what_was_not_measured_is_said_once_with_the_reason() {
+        let rows = ["python-spawn", "python-idle"].map(|name| Row::not_measured(name, "no Python"));
+        let report = Report {
+            version: "0.0.0",
+            quick: false,
+            processors: 2,
+            seconds: 3.0,
+            rows: rows.into(),
+        };
+        let text = report.lines().join("\n");
+        assert!(text.contains("not measured: python-spawn, python-idle: no Python\n"), "{text}");
+        assert!(!text.contains("NaN") && text.contains("0 of 0 goals met"), "{text}");
     }
 
     #[test]

@@ -7,6 +7,7 @@ use temps_plugin_schema::Dialect;
 
 use crate::host::Channel;
 use crate::process::{Binary, Process};
+use crate::python::{self, Python};
 use crate::report::{Report, Row};
 use crate::{BenchError, channel, load, memory, size, spawn};
 
@@ -27,6 +28,18 @@ pub enum Measurement {
     Growth,
     /// The size of the binary.
     Size,
+    /// Requests per second to an ASGI application, beside granian and uvicorn.
+    PythonThroughput,
+    /// The time of a request to it at one connection.
+    PythonLatency,
+    /// Requests per second to a route of `FastAPI`'s.
+    PythonFastapi,
+    /// From start to `ready` of a Python plugin.
+    PythonSpawn,
+    /// Memory of an idle Python plugin.
+    PythonIdle,
+    /// Events in Python.
+    PythonEvent,
 }
 
 /// How much to do.
@@ -58,17 +71,21 @@ const QUICK: Effort = Effort {
     growth: memory::Effort { requests: 50_000, events: 5_000, reconnects: 50 },
 };
 
-/// Makes every measurement, or those in `only`.
+/// Makes every measurement, or those in `only`. `python` is an interpreter, or why there is none.
 ///
 /// # Errors
 /// When something under measure does not do its part; a missed goal is no error.
-pub fn run(quick: bool, only: &[Measurement]) -> Result<Report, BenchError> {
+pub fn run(
+    quick: bool,
+    only: &[Measurement],
+    python: Result<&Python, &str>,
+) -> Result<Report, BenchError> {
     let start = Instant::now();
     let effort = if quick { QUICK } else { FULL };
     let mut rows = Vec::new();
     for measurement in Measurement::value_variants() {
         if only.is_empty() || only.contains(measurement) {
-            rows.extend(measurement.run(&effort)?);
+            rows.extend(measurement.run(&effort, python)?);
         }
     }
     Ok(Report {
@@ -81,7 +98,11 @@ pub fn run(quick: bool, only: &[Measurement]) -> Result<Report, BenchError> {
 }
 
 impl Measurement {
-    fn run(self, effort: &Effort) -> Result<Vec<Row>, BenchError> {
+    fn run(self, effort: &Effort, python: Result<&Python, &str>) -> Result<Vec<Row>, BenchError> {
+        let in_python = |measure: &dyn Fn(&Python) -> Result<Vec<Row>, BenchError>| match python {
+            Ok(python) => measure(python),
+            Err(why) => Ok(vec![Row::not_measured(&self.name(), why)]),
+        };
         Ok(match self {
             Self::Throughput => {
                 let servers = Servers::start()?;
@@ -96,7 +117,20 @@ impl Measurement {
             Self::Idle => memory::idle(effort.idle)?.into(),
             Self::Growth => memory::growth(effort.growth)?.into(),
             Self::Size => vec![size::measure()?],
+            Self::PythonThroughput => {
+                in_python(&|python| python::throughput(python, effort.throughput))?
+            }
+            Self::PythonLatency => in_python(&|python| python::latency(python, effort.latency))?,
+            Self::PythonFastapi => in_python(&|python| python::fastapi(python, effort.throughput))?,
+            Self::PythonSpawn => in_python(&|python| python::spawn(python, effort.spawns))?,
+            Self::PythonIdle => in_python(&|python| python::idle(python, effort.idle))?,
+            Self::PythonEvent => in_python(&|python| python::events(python, effort.channel))?,
         })
+    }
+
+    /// What `--only` calls it.
+    fn name(self) -> String {
+        self.to_possible_value().map_or_else(String::new, |value| value.get_name().to_owned())
     }
 }
 

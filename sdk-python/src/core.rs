@@ -58,6 +58,12 @@ impl PluginCore for PyCore {
         self.options.clone()
     }
 
+    /// One keeps up with any event loop, and no author code runs there. A second one would take the
+    /// processor from the interpreter.
+    fn workers(&self) -> usize {
+        1
+    }
+
     fn ui_assets(&self) -> Option<UiAssets> {
         self.ui.clone()
     }

@@ -1,22 +1,31 @@
 //! `cargo xtask bench`: builds the benchmark with optimisations and runs it.
 //!
-//! What is measured and how lives in `bench/`; this file only passes the arguments on.
+//! What is measured and how lives in `bench/`; this file passes the arguments on, and makes the
+//! environment that the Python rows are measured in.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+use std::process::Command;
 
 use crate::command::{cargo, run as run_command};
 use crate::error::XtaskError;
-use crate::repository;
+use crate::{python, repository};
 
 const PACKAGE: &str = "temps-plugin-bench";
+/// What the Python package is measured beside.
+const REQUIREMENTS: &str = "bench/python/requirements-bench.txt";
+/// How the names of the measurements begin that need Python.
+const IN_PYTHON: &str = "python";
 
-/// Measure what the SDK costs beside the same thing without it.
+/// Measure what the SDKs cost beside the same thing without them.
 #[derive(Debug, clap::Args)]
 #[command(
     after_help = "Nothing is asserted: goals are shown as met or missed, and the exit code is 0 \
-                  either way.\n\nExamples:\n  cargo xtask bench                     everything, in \
-                  about two minutes\n  cargo xtask bench --quick             rough numbers, soon\n  \
-                  cargo xtask bench --only channel      one measurement; a wrong name lists them all"
+                  either way. The rows in Python need Python 3.10 or later, and are shown as not \
+                  measured without it.\n\nExamples:\n  \
+                  cargo xtask bench                     everything, in about six minutes\n  \
+                  cargo xtask bench --quick             rough numbers, soon\n  \
+                  cargo xtask bench --only channel      one measurement; a wrong name lists them all\n  \
+                  cargo xtask bench --only python-idle  one in Python"
 )]
 pub(crate) struct Args {
     /// Fewer and shorter rounds: rough numbers, soon.
@@ -40,5 +49,33 @@ pub(crate) fn run(args: &Args) -> Result<(), XtaskError> {
     for name in &args.only {
         bench.args(["--only", name]);
     }
+    if args.only.is_empty() || args.only.iter().any(|name| name.starts_with(IN_PYTHON)) {
+        if python::present() {
+            bench.arg("--python").arg(environment()?);
+        } else {
+            bench.args(["--without-python", &format!("missing here: {}", python::MISSING)]);
+        }
+    }
     run_command(&mut bench)
+}
+
+/// A virtual environment under target/bench-python with the package of now and what it is measured
+/// beside; its interpreter. Not the one of the tests: what else is installed would count.
+fn environment() -> Result<PathBuf, XtaskError> {
+    let directory = repository::target().join("bench-python");
+    let interpreter = directory.join("bin").join("python");
+    eprintln!("preparing the Python environment in {}", directory.display());
+    // What is there already stays.
+    run_command(Command::new(python::interpreter()).args(["-m", "venv"]).arg(&directory))?;
+    let pip = |arguments: &[&str], path: &Path| {
+        let mut command = Command::new(&interpreter);
+        command.args(["-m", "pip", "--disable-pip-version-check", "install", "--quiet"]);
+        // Shares what cargo has built with the rest of the workspace.
+        command.args(arguments).arg(path).env("CARGO_TARGET_DIR", repository::target());
+        run_command(&mut command)
+    };
+    pip(&["--requirement"], &repository::path(REQUIREMENTS))?;
+    // The same version may have been installed before, with other contents.
+    pip(&["--force-reinstall", "--no-deps"], &repository::path("sdk-python"))?;
+    Ok(interpreter)
 }

@@ -29,7 +29,8 @@ pub(crate) fn present() -> bool {
     answers(Command::new(interpreter()).args(["-c", SUITS]))
 }
 
-fn interpreter() -> PathBuf {
+/// The Python that environments are made with.
+pub(crate) fn interpreter() -> PathBuf {
     std::env::var_os("PYTHON").map_or_else(|| "python3".into(), PathBuf::from)
 }
 

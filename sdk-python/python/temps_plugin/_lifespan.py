@@ -50,22 +50,24 @@ class Lifespan:
         try:
             await self._app(scope, self._inbox.get, self._send)
         except BaseException as error:
-            if self._started is not None and not self._started.done():
-                if not isinstance(error, Exception):
-                    self._started.set_exception(
-                        RuntimeError(f"the application did not start: {error!r}")
-                    )
-                # The specification's way to say that there is no support for it.
-                else:
-                    _log.debug("the application has no lifespan: %r", error)
-            else:
-                _log.error("the application's lifespan failed", exc_info=error)
+            self._failed(error)
             if isinstance(error, asyncio.CancelledError):
                 raise
         finally:
             for future in (self._started, self._stopped):
                 if future is not None and not future.done():
                     future.set_result(None)
+
+    def _failed(self, error: BaseException) -> None:
+        if self._started is None or self._started.done():
+            _log.error("the application's lifespan failed", exc_info=error)
+        elif isinstance(error, Exception):
+            # The specification's way to say that there is no support for it.
+            _log.debug("the application has no lifespan: %r", error)
+        else:
+            # SystemExit and its like: the author wants the plugin not to start.
+            reason = RuntimeError(f"the application did not start: {error!r}")
+            self._started.set_exception(reason)
 
     async def _send(self, message: dict[str, Any]) -> None:
         kind = message["type"]

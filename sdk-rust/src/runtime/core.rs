@@ -19,6 +19,10 @@ use tower::{Service, ServiceExt};
 use crate::runtime::hidden_routes;
 use crate::{ErrorKind, ExternalPlugin, PluginContext, PluginOptions, PluginSdkError, UiAssets};
 
+/// Fewest and most worker threads of a plugin in Rust: author code may block one of them for a while,
+/// and a platform runs many plugins on one machine.
+const WORKERS: std::ops::RangeInclusive<usize> = 2..=8;
+
 /// A boxed future.
 pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 
@@ -31,6 +35,13 @@ pub trait PluginCore: Send + Sync + 'static {
     /// What the author changed about the runtime.
     fn options(&self) -> PluginOptions {
         PluginOptions::default()
+    }
+
+    /// How many threads the runtime has. Whoever runs author code on them needs two at least: one may
+    /// be blocked for a while.
+    fn workers(&self) -> usize {
+        let processors = std::thread::available_parallelism().map_or(*WORKERS.start(), usize::from);
+        processors.clamp(*WORKERS.start(), *WORKERS.end())
     }
 
     /// A user interface to serve at `/ui/`.

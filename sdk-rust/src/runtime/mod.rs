@@ -32,9 +32,6 @@ use self::state::{Machine, Step};
 use self::stop::{StopPipe, StopSignal};
 use crate::{ExternalPlugin, PluginSdkError, logging};
 
-/// Fewest and most worker threads: author code may block one of them for a while, and a platform
-/// runs many plugins on one machine.
-const WORKERS: std::ops::RangeInclusive<usize> = 2..=8;
 /// The exit code of a plugin that was told twice to stop: that of a process ended by SIGTERM.
 const FORCED_EXIT: u8 = 143;
 /// The exit code of a plugin that could not start or go on.
@@ -69,11 +66,8 @@ pub fn run_announced(core: Arc<dyn PluginCore>, announced: Announced) -> u8 {
 }
 
 fn run_process(core: Arc<dyn PluginCore>, beginning: Beginning) -> Result<u8, PluginSdkError> {
-    let workers = std::thread::available_parallelism()
-        .map_or(*WORKERS.start(), usize::from)
-        .clamp(*WORKERS.start(), *WORKERS.end());
     let runtime = tokio::runtime::Builder::new_multi_thread()
-        .worker_threads(workers)
+        .worker_threads(core.workers().max(1))
         .thread_name("temps-plugin")
         .enable_all()
         .build()?;
