@@ -26,7 +26,7 @@ pub(crate) fn run(_: &Args) -> Result<(), XtaskError> {
 
 /// Builds the example plugins and copies them; says where they are, by name.
 pub(crate) fn build() -> Result<Vec<Built>, XtaskError> {
-    let names = examples()?;
+    let names = repository::examples("Cargo.toml")?;
     eprintln!("building {} with optimisations", names.join(", "));
     let directory = repository::target().join("plugins");
     fs::create_dir_all(&directory).map_err(XtaskError::file("create", &directory))?;
@@ -39,20 +39,6 @@ pub(crate) fn build() -> Result<Vec<Built>, XtaskError> {
     plugins.extend(python::build_plugins(&directory)?);
     plugins.sort_by(|a, b| a.name.cmp(&b.name));
     Ok(plugins)
-}
-
-/// The packages under `examples/`: each is named like its folder.
-fn examples() -> Result<Vec<String>, XtaskError> {
-    let directory = repository::path("examples");
-    let mut names = Vec::new();
-    for entry in fs::read_dir(&directory).map_err(XtaskError::file("read", &directory))? {
-        let entry = entry.map_err(XtaskError::file("read", &directory))?;
-        if entry.path().join("Cargo.toml").is_file() {
-            names.push(entry.file_name().to_string_lossy().into_owned());
-        }
-    }
-    names.sort();
-    Ok(names)
 }
 
 /// Copies a program over another one that may be running.

@@ -185,16 +185,7 @@ pub(crate) fn build_plugins(directory: &Path) -> Result<Vec<Built>, XtaskError> 
     Ok(plugins)
 }
 
-/// The folders under `examples/` that hold a `plugin.py`.
+/// The example plugins in Python.
 fn examples() -> Result<Vec<String>, XtaskError> {
-    let directory = repository::path("examples");
-    let mut names = Vec::new();
-    for entry in fs::read_dir(&directory).map_err(XtaskError::file("read", &directory))? {
-        let entry = entry.map_err(XtaskError::file("read", &directory))?;
-        if entry.path().join("plugin.py").is_file() {
-            names.push(entry.file_name().to_string_lossy().into_owned());
-        }
-    }
-    names.sort();
-    Ok(names)
+    repository::examples("plugin.py")
 }
