@@ -446,6 +446,15 @@ def test_a_package_that_is_not_whole_is_refused(
         make(project, requirements=["odd"])
 
 
+def test_a_plain_install_says_what_building_needs(
+    project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for module in ("packaging", "packaging.utils", "packaging.requirements"):
+        monkeypatch.setitem(sys.modules, module, None)
+    with pytest.raises(BuildError, match=r"'packaging' is missing; .*temps-plugin\[build\]"):
+        make(project)
+
+
 def test_paths_that_cannot_be_used_are_named(project: Path, site: Path, tmp_path: Path) -> None:
     plugin, out = project / "plugin.py", tmp_path / "out"
     cases: list[tuple[dict[str, Any], str]] = [

@@ -18,6 +18,7 @@ from ._build_errors import BuildError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
+    from types import ModuleType
 
     from packaging.requirements import Requirement
 
@@ -139,20 +140,25 @@ class Packages:
 
 
 def _requirement(text: str, source: str) -> Requirement:
+    requirements = _packaging("requirements")
     try:
-        from packaging.requirements import InvalidRequirement, Requirement
-    except ImportError as error:
-        raise BuildError(f"the package 'packaging' is missing; {_EXTRA}") from error
-    try:
-        return Requirement(text)
-    except InvalidRequirement as error:
+        requirement: Requirement = requirements.Requirement(text)
+        return requirement
+    except requirements.InvalidRequirement as error:
         raise BuildError(f"{text!r} ({source}) is not a requirement: {error}") from error
 
 
 def _normal(name: str) -> str:
-    from packaging.utils import canonicalize_name
+    normal: str = _packaging("utils").canonicalize_name(name)
+    return normal
 
-    return canonicalize_name(name)
+
+def _packaging(module: str) -> ModuleType:
+    """A module of `packaging`, which only building needs."""
+    try:
+        return importlib.import_module(f"packaging.{module}")
+    except ImportError as error:
+        raise BuildError(f"the package 'packaging' is missing; {_EXTRA}") from error
 
 
 def _files_of(package: metadata.Distribution) -> Iterator[tuple[str, Path]]:
