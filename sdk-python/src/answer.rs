@@ -1,5 +1,7 @@
 //! The messages an ASGI application sends, read into a response.
 
+use std::borrow::Cow;
+
 use bytes::Bytes;
 use http::header::{CONTENT_LENGTH, TRANSFER_ENCODING};
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
@@ -49,7 +51,8 @@ pub(crate) fn read_headers(pairs: &Bound<'_, PyAny>) -> PyResult<HeaderMap> {
     let mut headers = HeaderMap::new();
     for pair in pairs.try_iter()? {
         let pair = pair?;
-        let (name, value) = (bytes_of(&pair.get_item(0)?)?, bytes_of(&pair.get_item(1)?)?);
+        let (name, value) = (pair.get_item(0)?, pair.get_item(1)?);
+        let (name, value) = (bytes_of(&name)?, bytes_of(&value)?);
         let bad = |what: &str, found: &[u8]| {
             let found = String::from_utf8_lossy(found);
             PyValueError::new_err(format!("header {what} {found:?} is not allowed in HTTP"))
@@ -96,21 +99,21 @@ pub(crate) fn body(message: &Bound<'_, PyDict>) -> PyResult<Bytes> {
     let Some(body) = message.get_item(intern!(message.py(), "body"))? else {
         return Ok(Bytes::new());
     };
-    bytes_of(&body).map(Bytes::from)
+    bytes_of(&body).map(|body| Bytes::from(body.into_owned()))
 }
 
-/// A copy of something that holds bytes.
-pub(crate) fn bytes_of(value: &Bound<'_, PyAny>) -> PyResult<Vec<u8>> {
+/// What something holds in bytes.
+pub(crate) fn bytes_of<'a>(value: &'a Bound<'_, PyAny>) -> PyResult<Cow<'a, [u8]>> {
     if let Ok(bytes) = value.cast::<PyBytes>() {
-        return Ok(bytes.as_bytes().to_vec());
+        return Ok(Cow::Borrowed(bytes.as_bytes()));
     }
     if let Ok(bytes) = value.cast::<PyByteArray>() {
-        return Ok(bytes.to_vec());
+        return Ok(Cow::Owned(bytes.to_vec()));
     }
     // A memoryview, or anything else that gives its bytes away.
     if value.hasattr(intern!(value.py(), "tobytes"))? {
         let bytes = value.call_method0(intern!(value.py(), "tobytes"))?;
-        return Ok(bytes.cast::<PyBytes>()?.as_bytes().to_vec());
+        return Ok(Cow::Owned(bytes.cast::<PyBytes>()?.as_bytes().to_vec()));
     }
     Err(PyTypeError::new_err(format!("expected bytes, not {}", type_name(value))))
 }

@@ -6,20 +6,26 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use pyo3::exceptions::PyStopIteration;
 use pyo3::prelude::*;
+use pyo3::sync::PyOnceLock;
 
 /// An awaitable that is done already. Making a future for each would cost more than the rest.
 #[pyclass(frozen, module = "temps_plugin._core")]
 pub(crate) struct Done(Mutex<Option<Py<PyAny>>>);
 
+/// One for all that have nothing to tell.
+static NOTHING: PyOnceLock<Py<Done>> = PyOnceLock::new();
+
 impl Done {
     /// Done, with nothing to tell.
-    pub(crate) fn nothing() -> Self {
-        Self(Mutex::new(None))
+    pub(crate) fn nothing(py: Python<'_>) -> PyResult<Bound<'_, PyAny>> {
+        let nothing = NOTHING.get_or_try_init(py, || Py::new(py, Self(Mutex::new(None))))?;
+        Ok(nothing.bind(py).clone().into_any())
     }
 
     /// Done, with a value.
-    pub(crate) fn with(value: Bound<'_, PyAny>) -> Self {
-        Self(Mutex::new(Some(value.unbind())))
+    pub(crate) fn with(value: Bound<'_, PyAny>) -> PyResult<Bound<'_, PyAny>> {
+        let py = value.py();
+        Ok(Bound::new(py, Self(Mutex::new(Some(value.unbind()))))?.into_any())
     }
 }
 

@@ -5,11 +5,9 @@ use std::os::fd::{AsRawFd, OwnedFd, RawFd};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use axum::body::Body;
-use http::Response;
 use pyo3::prelude::*;
 use rustix::event::{EventfdFlags, eventfd};
-use temps_plugin_sdk::VerifiedCaller;
-use tokio::sync::oneshot;
+use temps_plugin_sdk::{Reply, VerifiedCaller};
 
 use crate::runtime::Handlers;
 
@@ -19,7 +17,7 @@ pub(crate) struct Incoming {
     pub(crate) parts: http::request::Parts,
     pub(crate) body: Body,
     pub(crate) caller: Option<VerifiedCaller>,
-    pub(crate) answer: oneshot::Sender<Response<Body>>,
+    pub(crate) answer: Reply,
 }
 
 /// Something to do on the event loop's thread.
@@ -42,7 +40,7 @@ pub(crate) struct Bridge {
 #[derive(Default)]
 struct Queue {
     commands: VecDeque<Command>,
-    /// The loop was woken and has not found the queue empty since.
+    /// The loop will come without being woken.
     awake: bool,
 }
 
@@ -76,16 +74,19 @@ impl Bridge {
         self.push(Command::Run(Box::new(command)));
     }
 
-    /// All that is queued. Nothing is left when it is empty: the next command wakes the loop.
-    pub(crate) fn take(&self) -> VecDeque<Command> {
+    /// Takes the wake-up back. A write that comes later finds the loop asleep.
+    pub(crate) fn woken(&self) {
+        // It may have been taken back before: then there is nothing to read.
+        let _ = rustix::io::read(&self.wake, &mut [0; 8]);
+    }
+
+    /// All that is queued, and whether the loop stays awake: then it has to come again without being
+    /// woken. It does when several commands came, as more will have come by then.
+    pub(crate) fn take(&self) -> (VecDeque<Command>, bool) {
         let mut queue = self.lock();
-        if queue.commands.is_empty() {
-            queue.awake = false;
-            // Read while no other thread can write, so that no wake-up is lost. It may have been read
-            // before: then there is nothing to read.
-            let _ = rustix::io::read(&self.wake, &mut [0; 8]);
-        }
-        std::mem::take(&mut queue.commands)
+        let commands = std::mem::take(&mut queue.commands);
+        queue.awake = commands.len() > 1;
+        (commands, queue.awake)
     }
 
     fn lock(&self) -> MutexGuard<'_, Queue> {

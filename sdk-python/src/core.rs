@@ -11,7 +11,7 @@ use pyo3::prelude::*;
 use serde_json::Value;
 use temps_plugin_sdk::{
     App, BoxFuture, Caller, ErrorKind, PluginContext, PluginCore, PluginEvent, PluginManifest,
-    PluginOptions, PluginSdkError, Problem, UiAssets,
+    PluginOptions, PluginSdkError, Problem, ReplyTo, UiAssets,
 };
 use tokio::sync::oneshot;
 
@@ -160,22 +160,26 @@ struct PyApp {
 }
 
 impl App for PyApp {
-    fn call(&self, request: Request<Body>) -> BoxFuture<'static, Response<Body>> {
+    fn call(
+        &self,
+        request: Request<Body>,
+        reply: ReplyTo<'_>,
+    ) -> BoxFuture<'static, Response<Body>> {
         let id = self.next_id.fetch_add(1, Ordering::Relaxed);
         let bridge = Arc::clone(&self.bridge);
         if conversation::asked_for(&request) {
             return Box::pin(conversation::answer(bridge, self.ctx.clone(), id, request));
         }
+        let (answer, answered) = reply.later();
         Box::pin(async move {
             let caller = Caller::of(&request).signed_in();
             let (parts, body) = request.into_parts();
-            let (answer, answered) = oneshot::channel();
             let mut gone = Gone::new(Arc::clone(&bridge), id);
             let incoming = Incoming { id, parts, body, caller, answer };
             bridge.push(Command::Request(Box::new(incoming)));
             let response = answered.await;
             gone.answered();
-            response.unwrap_or_else(|_| {
+            response.unwrap_or_else(|| {
                 let status = StatusCode::INTERNAL_SERVER_ERROR;
                 Problem::new(status, "the plugin failed").into_response()
             })

@@ -15,15 +15,15 @@ use pyo3::exceptions::{PyConnectionResetError, PyRuntimeError};
 use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyDict};
-use temps_plugin_sdk::Problem;
+use temps_plugin_sdk::{Problem, Reply};
 use tokio::runtime::Handle;
-use tokio::sync::oneshot;
 use tokio::task::AbortHandle;
 
 use crate::answer::{self, Head};
 use crate::awaitable::{Cancel, Done, Waiting};
 use crate::bridge::{Bridge, Incoming};
 use crate::flow::{self, Sent};
+use crate::outbox::Outbox;
 use crate::pieces::{Gone, Outgoing, Pieces};
 use crate::scope;
 
@@ -47,6 +47,7 @@ pub(crate) struct Request {
     bridge: Arc<Bridge>,
     tokio: Handle,
     event_loop: Py<PyAny>,
+    outbox: Arc<Outbox>,
     /// `None` while a piece is awaited, and after the last one. Never locked: a body may go to another
     /// thread but not be used by two, and the lock says just that.
     body: Mutex<Option<Body>>,
@@ -61,7 +62,7 @@ pub(crate) struct Request {
     lingering: Vec<Waiting>,
     /// Who awaits room for the next piece of the answer.
     writing: Vec<Waiting>,
-    answer: Option<oneshot::Sender<Response<Body>>>,
+    answer: Option<Reply>,
     progress: Progress,
     client_gone: bool,
     /// The application knows that its peer is gone.
@@ -77,6 +78,7 @@ impl Request {
         bridge: Arc<Bridge>,
         tokio: Handle,
         event_loop: Py<PyAny>,
+        outbox: Arc<Outbox>,
     ) -> Self {
         let body_ended = incoming.body.is_end_stream();
         Self {
@@ -85,6 +87,7 @@ impl Request {
             bridge,
             tokio,
             event_loop,
+            outbox,
             body: Mutex::new(Some(incoming.body)),
             body_ended,
             pulling: None,
@@ -98,10 +101,6 @@ impl Request {
             told: Arc::default(),
             task: None,
         }
-    }
-
-    fn done<'py>(py: Python<'py>, value: Done) -> PyResult<Bound<'py, PyAny>> {
-        Ok(Bound::new(py, value)?.into_any())
     }
 
     /// Puts a body in place of the one that is there.
@@ -370,7 +369,7 @@ impl Request {
     fn give(&mut self, response: Response<Body>) {
         if let Some(answer) = self.answer.take() {
             // Nobody takes it when the peer has just gone away, which `Gone` tells.
-            drop(answer.send(response));
+            self.outbox.give(answer, response);
         }
     }
 
@@ -385,16 +384,16 @@ impl Request {
     fn receive<'py>(&mut self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
         if self.is_over() {
             self.told.store(true, Ordering::Relaxed);
-            return Self::done(py, Done::with(disconnect(py)?.into_any()));
+            return Done::with(disconnect(py)?.into_any());
         }
         if let Some(message) = self.arrived.take() {
-            return Self::done(py, Done::with(message.into_bound(py).into_any()));
+            return Done::with(message.into_bound(py).into_any());
         }
         if let Some(mut body) = self.keep(None) {
             let mut cx = Context::from_waker(Waker::noop());
             if let Poll::Ready(frame) = Pin::new(&mut body).poll_frame(&mut cx) {
                 let message = self.message(py, body, frame)?;
-                return Self::done(py, Done::with(message.into_any()));
+                return Done::with(message.into_any());
             }
             let (future, waiting) = Waiting::new(self.event_loop.bind(py))?;
             self.reading = Some(waiting);
@@ -444,7 +443,7 @@ impl Request {
             self.writing.push(waiting);
             return Ok(future);
         }
-        Self::done(py, Done::nothing())
+        Done::nothing(py)
     }
 
     /// The application has returned or failed. What it left out is an error; true if it did.

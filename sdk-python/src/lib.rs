@@ -2,7 +2,7 @@
 //!
 //! Threads of tokio never touch the interpreter. They put commands into a queue (`bridge`) and wake
 //! the event loop through one descriptor; the loop's own thread drains the queue and starts ordinary
-//! asyncio tasks, and what these answer goes straight back to tokio.
+//! asyncio tasks. What these answer goes back through the `outbox`.
 //!
 //! `runtime` is what `plugin.run()` drives, `core` the plugin as the SDK sees it; `exchange` is
 //! one HTTP request, `pieces` the body of its answer, `scope` and `answer` its translation from
@@ -20,13 +20,20 @@ mod core;
 mod errors;
 mod exchange;
 mod flow;
+mod outbox;
 mod pieces;
 mod runtime;
 mod scope;
 mod testing;
 mod websocket;
 
+use mimalloc::MiMalloc;
 use pyo3::prelude::*;
+
+/// A request is allocated on one thread and freed on another, which costs glibc's allocator a lock
+/// that both of them want.
+#[global_allocator]
+static ALLOCATOR: MiMalloc = MiMalloc;
 
 /// The native part of `temps_plugin`.
 #[pymodule(gil_used = false)]

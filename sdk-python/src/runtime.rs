@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use pyo3::exceptions::PyRuntimeError;
 use pyo3::gc::{PyTraverseError, PyVisit};
+use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
 use temps_plugin_sdk::schema::Wire;
@@ -22,6 +23,7 @@ use crate::bridge::{Bridge, Command, Incoming};
 use crate::core::PyCore;
 use crate::errors::{unraisable, value_error};
 use crate::exchange::Request;
+use crate::outbox::Outbox;
 use crate::scope::Common;
 use crate::websocket::WebSocket;
 
@@ -35,6 +37,7 @@ pub(crate) struct Handlers {
     pub(crate) event_loop: Py<PyAny>,
     pub(crate) bridge: Arc<Bridge>,
     started: OnceLock<(Handle, Mutex<Common>)>,
+    outbox: Arc<Outbox>,
     requests: Mutex<HashMap<u64, Py<Request>>>,
     web_sockets: Mutex<HashMap<u64, Py<WebSocket>>>,
 }
@@ -67,10 +70,12 @@ impl Handlers {
     fn request(&self, py: Python<'_>, incoming: Incoming) -> PyResult<()> {
         let scope = self.common()?.http(py, &incoming.parts, incoming.caller.clone())?;
         let (id, bridge) = (incoming.id, Arc::clone(&self.bridge));
-        let request = Request::new(incoming, bridge, self.tokio()?, self.event_loop.clone_ref(py));
+        let outbox = Arc::clone(&self.outbox);
+        let event_loop = self.event_loop.clone_ref(py);
+        let request = Request::new(incoming, bridge, self.tokio()?, event_loop, outbox);
         let request = Py::new(py, request)?;
         self.requests().insert(id, request.clone_ref(py));
-        self.author.call_method1(py, pyo3::intern!(py, "request"), (scope, request))?;
+        self.author.call_method1(py, intern!(py, "request"), (scope, request))?;
         Ok(())
     }
 
@@ -146,7 +151,7 @@ impl Runtime {
         Ok(())
     }
 
-    /// The descriptor to watch: call `drain` whenever it is readable.
+    /// The descriptor to watch: call `woken` whenever it is readable.
     fn fileno(&self) -> RawFd {
         self.bridge.fileno()
     }
@@ -158,6 +163,7 @@ impl Runtime {
             event_loop,
             bridge: self.bridge(),
             started: OnceLock::new(),
+            outbox: Arc::default(),
             requests: Mutex::default(),
             web_sockets: Mutex::default(),
         };
@@ -198,24 +204,35 @@ impl Runtime {
         Ok(())
     }
 
-    /// Does what the SDK has queued. Called on the event loop's thread.
-    fn drain(&self, py: Python<'_>) {
-        let Some(handlers) = self.handlers.get() else { return };
-        loop {
-            let commands = self.bridge.take();
-            if commands.is_empty() {
-                return;
-            }
-            for command in commands {
-                let outcome = match command {
-                    Command::Request(incoming) => handlers.request(py, *incoming),
-                    Command::Run(run) => run(py, handlers),
-                };
-                if let Err(error) = outcome {
-                    unraisable(py, error, "temps_plugin: a message from the platform");
-                }
+    /// Does what the SDK has queued. Called on the event loop's thread when the descriptor is readable.
+    fn woken(this: &Bound<'_, Self>) -> PyResult<()> {
+        this.get().bridge.woken();
+        Self::turn(this)
+    }
+
+    /// The same without being woken: called in every turn of the event loop for as long as there is much
+    /// to do.
+    fn turn(this: &Bound<'_, Self>) -> PyResult<()> {
+        let py = this.py();
+        let Some(handlers) = this.get().handlers.get() else { return Ok(()) };
+        let (commands, again) = handlers.bridge.take();
+        if let Some((tokio, _)) = handlers.started.get() {
+            handlers.outbox.flush(again, tokio);
+        }
+        for command in commands {
+            let outcome = match command {
+                Command::Request(incoming) => handlers.request(py, *incoming),
+                Command::Run(run) => run(py, handlers),
+            };
+            if let Err(error) = outcome {
+                unraisable(py, error, "temps_plugin: a message from the platform");
             }
         }
+        if again {
+            let turn = this.getattr(intern!(py, "turn"))?;
+            handlers.event_loop.call_method1(py, intern!(py, "call_soon"), (turn,))?;
+        }
+        Ok(())
     }
 
     /// What `lifespan.startup` left in its state: each request gets a copy.

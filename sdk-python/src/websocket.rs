@@ -152,7 +152,7 @@ impl WebSocket {
         let present =
             |name| Ok::<_, PyErr>(message.get_item(name)?.filter(|value| !value.is_none()));
         let message = match (present("bytes")?, present("text")?) {
-            (Some(bytes), None) => Message::binary(answer::bytes_of(&bytes)?),
+            (Some(bytes), None) => Message::binary(answer::bytes_of(&bytes)?.into_owned()),
             (None, Some(text)) => Message::text(text.extract::<String>()?),
             _ => return Err(PyValueError::new_err("websocket.send has either bytes or text")),
         };
@@ -237,11 +237,11 @@ impl WebSocket {
         {
             let message = PyDict::new(py);
             message.set_item(intern!(py, "type"), intern!(py, "websocket.connect"))?;
-            return Ok(Bound::new(py, Done::with(message.into_any()))?.into_any());
+            return Done::with(message.into_any());
         }
         if let Some(received) = self.unread.pop_front() {
             let message = self.message(py, received)?;
-            return Ok(Bound::new(py, Done::with(message.into_any()))?.into_any());
+            return Done::with(message.into_any());
         }
         if self.over {
             let why = "receive() after websocket.disconnect: there is nothing more to receive";
@@ -286,7 +286,7 @@ impl WebSocket {
             self.writing.push(waiting);
             return Ok(future);
         }
-        Ok(Bound::new(py, Done::nothing())?.into_any())
+        Done::nothing(py)
     }
 
     /// The application has returned, or failed. True if it has neither accepted nor refused.

@@ -156,6 +156,63 @@ def test_a_handler_that_holds_the_loop_does_not_hold_health(run_app: RunApp, dia
     assert held.getresponse().read() == b"ok"
 
 
+def test_a_handler_that_holds_the_loop_does_not_hold_the_answer_before_it(
+    run_app: RunApp, dial: Dial
+) -> None:
+    entered, release, arrived = threading.Event(), threading.Event(), threading.Event()
+    in_time: list[bool] = []
+
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        assert scope["type"] == "http"
+        if scope["path"] == "/first":
+            entered.set()
+            release.wait()
+        if scope["path"] == "/holding":
+            in_time.append(arrived.wait(10))
+        await answer(send, scope["path"].encode())
+
+    running = run_app(app)
+    peers = {path: dial(running) for path in ("/first", "/quick", "/holding")}
+    for path, peer in peers.items():
+        peer.start("GET", path)
+        assert entered.wait(10)
+        # Once the second one is answered, what came before the first one is with the event loop.
+        for _ in range(2):
+            assert running.get("/health").status == 200
+    # The event loop finds both at once.
+    release.set()
+    assert peers["/quick"].getresponse().read() == b"/quick"
+    arrived.set()
+    assert peers["/holding"].getresponse().read() == b"/holding"
+    assert in_time == [True]
+
+
+def test_requests_that_come_at_once_are_all_answered(run_app: RunApp, dial: Dial) -> None:
+    entered, release = threading.Event(), threading.Event()
+
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        assert scope["type"] == "http"
+        if scope["path"] == "/first":
+            entered.set()
+            release.wait()
+        await answer(send, scope["path"].encode())
+
+    running = run_app(app)
+    peers = {f"/{number}": dial(running) for number in range(30)}
+    first = dial(running)
+    first.start("GET", "/first")
+    assert entered.wait(10)
+    for path, peer in peers.items():
+        peer.start("GET", path)
+    release.set()
+    for path, peer in [("/first", first), *peers.items()]:
+        assert peer.getresponse().read() == path.encode()
+    # The connections go on, one request at a time now.
+    for path, peer in peers.items():
+        peer.start("GET", f"{path}/again")
+        assert peer.getresponse().read() == f"{path}/again".encode()
+
+
 # --- the scope ------------------------------------------------------------------------------------
 
 

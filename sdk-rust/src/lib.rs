@@ -63,6 +63,7 @@ pub use runtime::state::State;
 pub use runtime::stdio::claim_stdout;
 pub use runtime::{run_announced, run_core, run_plugin};
 pub use server::problem::Problem;
+pub use server::reply::{Replied, Reply, ReplyTo};
 pub use temps_plugin_schema as schema;
 pub use temps_plugin_schema::event::EventPayload;
 pub use temps_plugin_schema::http::Role;

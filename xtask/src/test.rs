@@ -59,7 +59,7 @@ fn prerequisites() -> Result<(), XtaskError> {
     );
     need(
         Command::new("cc").arg("--version"),
-        "a C linker: apt install gcc, or the Xcode command line tools on macOS",
+        "a C compiler: apt install gcc, or the Xcode command line tools on macOS",
     );
     if !python::present() {
         missing.push(python::MISSING.to_owned());

@@ -39,10 +39,17 @@ class Driver:
         self._app = as_asgi(plugin.app, plugin._interface)
         self._lifespan = Lifespan(self._app)
         self._name = plugin.manifest.name
-        self._create_task = loop.create_task
+        self._task_factory = loop.get_task_factory
         self._forget = runtime.forget
         # The loop itself keeps only weak references to tasks.
         self._hooks: set[asyncio.Task[None]] = set()
+
+    def _create_task(self, running: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+        # What the loop itself does without a factory, but for numbering its tasks: that is a good
+        # part of making one.
+        if self._task_factory() is None:
+            return asyncio.Task(running, loop=self._loop, name=self._name)
+        return self._loop.create_task(running)
 
     def request(self, scope: dict[str, Any], request: _core.Request) -> None:
         """Serves an HTTP request."""

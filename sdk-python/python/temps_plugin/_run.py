@@ -51,7 +51,7 @@ def live(plugin: Plugin, launch: Launch) -> int:
     loop = _new_event_loop()
     asyncio.set_event_loop(loop)
     driver = Driver(plugin, loop, runtime)
-    loop.add_reader(runtime.fileno(), runtime.drain)
+    loop.add_reader(runtime.fileno(), runtime.woken)
     launch(runtime, driver, loop)
     try:
         _run_until_ended(loop, driver)

@@ -17,6 +17,7 @@ use temps_plugin_schema::{PluginEvent, PluginManifest, limits};
 use tower::{Service, ServiceExt};
 
 use crate::runtime::hidden_routes;
+use crate::server::reply::ReplyTo;
 use crate::{ErrorKind, ExternalPlugin, PluginContext, PluginOptions, PluginSdkError, UiAssets};
 
 /// Fewest and most worker threads of a plugin in Rust: author code may block one of them for a while,
@@ -74,7 +75,11 @@ pub trait PluginCore: Send + Sync + 'static {
 /// What answers requests: any [`tower::Service`] that never fails.
 pub trait App: Send + Sync + 'static {
     /// Answers one request.
-    fn call(&self, request: Request<Body>) -> BoxFuture<'static, Response<Body>>;
+    fn call(
+        &self,
+        request: Request<Body>,
+        reply: ReplyTo<'_>,
+    ) -> BoxFuture<'static, Response<Body>>;
 }
 
 impl<S> App for S
@@ -86,7 +91,11 @@ where
         + 'static,
     S::Future: Send + 'static,
 {
-    fn call(&self, request: Request<Body>) -> BoxFuture<'static, Response<Body>> {
+    fn call(
+        &self,
+        request: Request<Body>,
+        _reply: ReplyTo<'_>,
+    ) -> BoxFuture<'static, Response<Body>> {
         Box::pin(self.clone().oneshot(request).map(infallible))
     }
 }
@@ -148,7 +157,11 @@ impl<P: ExternalPlugin> PluginCore for RustPlugin<P> {
 struct Routes(axum::Router);
 
 impl App for Routes {
-    fn call(&self, mut request: Request<Body>) -> BoxFuture<'static, Response<Body>> {
+    fn call(
+        &self,
+        mut request: Request<Body>,
+        _reply: ReplyTo<'_>,
+    ) -> BoxFuture<'static, Response<Body>> {
         if !request.body().is_end_stream() {
             DefaultBodyLimit::max(limits::BODY_FLOOR_BYTES).apply(&mut request);
         }

@@ -16,6 +16,7 @@ use tokio::net::UnixStream;
 use tokio::sync::watch;
 
 use super::Dispatch;
+use super::steps::Steps;
 
 /// How many connections author code has taken over.
 #[derive(Debug, Clone, Default)]
@@ -34,11 +35,12 @@ pub(crate) struct Connection {
     pub(crate) dispatch: Arc<Dispatch>,
     upgrades: Upgrades,
     taken_over: AtomicBool,
+    pub(crate) steps: Arc<Steps>,
 }
 
 impl Connection {
     pub(crate) fn new(dispatch: Arc<Dispatch>, upgrades: Upgrades) -> Self {
-        Self { dispatch, upgrades, taken_over: AtomicBool::new(false) }
+        Self { dispatch, upgrades, taken_over: AtomicBool::new(false), steps: Steps::new() }
     }
 
     /// Author code has answered with an upgrade: the stream is its own from here on.

@@ -1,15 +1,18 @@
 //! The socket server: from a request's first byte to author code and back (PROTOCOL.md, section
 //! "HTTP").
 //!
-//! [`socket`] binds, [`serve`] accepts and drains, [`connection`] is one peer, [`body`] finishes what nobody reads, [`gate`] lets
-//! in, and [`Dispatch`] knows which path belongs to whom.
+//! [`socket`] binds, [`serve`] accepts and drains, [`connection`] is one peer, [`body`] finishes what
+//! nobody reads, [`gate`] lets in, and [`Dispatch`] knows which path belongs to whom. [`reply`] is an
+//! answer that comes from another thread, which may take the connection's next step ([`steps`]).
 
 mod body;
 mod connection;
 pub(crate) mod gate;
 pub(crate) mod problem;
+pub(crate) mod reply;
 pub(crate) mod serve;
 pub(crate) mod socket;
+mod steps;
 
 use std::convert::Infallible;
 use std::future::Future;
@@ -31,6 +34,7 @@ use crate::ui::UiBundle;
 use connection::Connection;
 use gate::Gate;
 use problem::{json, method_not_allowed, problem};
+use reply::ReplyTo;
 
 /// Which path belongs to whom. The SDK's own come first, so that no route of an author can take
 /// their place.
@@ -146,7 +150,7 @@ impl Dispatch {
             return response.into();
         };
         // Making the future is author code too: a tower service may panic before its first await.
-        match catch_unwind(AssertUnwindSafe(|| app.call(request))) {
+        match catch_unwind(AssertUnwindSafe(|| app.call(request, ReplyTo(&from.steps)))) {
             Ok(answer) => Answer::Author(answer, Arc::clone(from)),
             Err(_panic) => self.panicked().into(),
         }

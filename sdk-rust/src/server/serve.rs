@@ -56,7 +56,9 @@ async fn run(listener: UnixListener, dispatch: Arc<Dispatch>, mut drain: oneshot
             accepted = listener.accept() => match accepted {
                 Ok((stream, _)) => {
                     let peer = Connection::new(Arc::clone(&dispatch), upgrades.clone());
-                    tokio::spawn(serve(stream, Arc::new(peer), ending.subscribe()));
+                    let steps = Arc::clone(&peer.steps);
+                    let serving = serve(stream, Arc::new(peer), ending.subscribe());
+                    tokio::spawn(steps.drive(Box::pin(serving)));
                 }
                 Err(error) => accept_failed(error).await,
             },
