@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 use std::os::fd::{AsRawFd, OwnedFd, RawFd};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use axum::body::Body;
 use pyo3::prelude::*;
@@ -29,7 +29,7 @@ pub(crate) enum Command {
 }
 
 /// Something to do with the author's side of the plugin.
-type Job = Box<dyn FnOnce(Python<'_>, &Handlers) -> PyResult<()> + Send>;
+type Job = Box<dyn FnOnce(Python<'_>, &Arc<Handlers>) -> PyResult<()> + Send>;
 
 /// The queue. Any thread puts commands in, the loop's thread takes them out.
 pub(crate) struct Bridge {
@@ -69,7 +69,7 @@ impl Bridge {
     /// [`push`](Self::push) for anything but a request.
     pub(crate) fn run(
         &self,
-        command: impl FnOnce(Python<'_>, &Handlers) -> PyResult<()> + Send + 'static,
+        command: impl FnOnce(Python<'_>, &Arc<Handlers>) -> PyResult<()> + Send + 'static,
     ) {
         self.push(Command::Run(Box::new(command)));
     }

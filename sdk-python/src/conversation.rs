@@ -63,7 +63,7 @@ pub(crate) async fn answer(
     bridge.run(move |py, handlers| {
         let protocols = subprotocols(&parts.headers);
         let scope = handlers.common()?.web_socket(py, &parts, caller, &protocols)?;
-        let socket = Py::new(py, WebSocket::new(id, protocols, decision, handlers, py))?;
+        let socket = Py::new(py, WebSocket::new(id, protocols, decision, Arc::clone(handlers)))?;
         handlers.web_sockets().insert(id, socket.clone_ref(py));
         handlers.author.call_method1(py, pyo3::intern!(py, "websocket"), (scope, socket))?;
         Ok(())

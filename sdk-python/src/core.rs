@@ -19,6 +19,7 @@ use crate::bridge::{Bridge, Command, Incoming};
 use crate::context::Context;
 use crate::conversation;
 use crate::pieces::Gone;
+use crate::runtime::Handlers;
 use crate::scope::Common;
 
 /// What a plugin is, besides its handlers.
@@ -35,9 +36,7 @@ impl PyCore {
     /// Has the event loop run a hook, and waits for it.
     async fn hook(
         &self,
-        run: impl FnOnce(Python<'_>, &crate::runtime::Handlers, Completion) -> PyResult<()>
-        + Send
-        + 'static,
+        run: impl FnOnce(Python<'_>, &Handlers, Completion) -> PyResult<()> + Send + 'static,
     ) -> Result<Option<String>, PluginSdkError> {
         let (done, outcome) = oneshot::channel();
         self.bridge.run(move |py, handlers| run(py, handlers, Completion(Some(done))));

@@ -16,15 +16,14 @@ use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyDict};
 use temps_plugin_sdk::{Problem, Reply};
-use tokio::runtime::Handle;
 use tokio::task::AbortHandle;
 
 use crate::answer::{self, Head};
 use crate::awaitable::{Cancel, Done, Waiting};
-use crate::bridge::{Bridge, Incoming};
+use crate::bridge::Incoming;
 use crate::flow::{self, Sent};
-use crate::outbox::Outbox;
 use crate::pieces::{Gone, Outgoing, Pieces};
+use crate::runtime::Handlers;
 use crate::scope;
 
 /// How far the answer is.
@@ -44,10 +43,7 @@ enum Progress {
 pub(crate) struct Request {
     id: u64,
     is_head: bool,
-    bridge: Arc<Bridge>,
-    tokio: Handle,
-    event_loop: Py<PyAny>,
-    outbox: Arc<Outbox>,
+    home: Arc<Handlers>,
     /// `None` while a piece is awaited, and after the last one. Never locked: a body may go to another
     /// thread but not be used by two, and the lock says just that.
     body: Mutex<Option<Body>>,
@@ -73,21 +69,12 @@ pub(crate) struct Request {
 }
 
 impl Request {
-    pub(crate) fn new(
-        incoming: Incoming,
-        bridge: Arc<Bridge>,
-        tokio: Handle,
-        event_loop: Py<PyAny>,
-        outbox: Arc<Outbox>,
-    ) -> Self {
+    pub(crate) fn new(incoming: Incoming, home: Arc<Handlers>) -> Self {
         let body_ended = incoming.body.is_end_stream();
         Self {
             id: incoming.id,
             is_head: incoming.parts.method == Method::HEAD,
-            bridge,
-            tokio,
-            event_loop,
-            outbox,
+            home,
             body: Mutex::new(Some(incoming.body)),
             body_ended,
             pulling: None,
@@ -114,9 +101,10 @@ impl Request {
     }
 
     /// Awaits the next frame of the body on tokio.
-    fn pull(&mut self, mut body: Body) {
-        let (bridge, id, tokio) = (Arc::clone(&self.bridge), self.id, self.tokio.clone());
-        let pulling = self.tokio.spawn(async move {
+    fn pull(&mut self, mut body: Body) -> PyResult<()> {
+        let (bridge, id) = (Arc::clone(&self.home.bridge), self.id);
+        let tokio = self.home.tokio()?.clone();
+        let pulling = tokio.clone().spawn(async move {
             let frame = body.frame().await;
             bridge.run(move |py, handlers| {
                 // If the request is over, what is left of the body is read and thrown away there.
@@ -125,6 +113,7 @@ impl Request {
             });
         });
         self.pulling = Some(pulling.abort_handle());
+        Ok(())
     }
 
     /// A frame that was awaited is here.
@@ -204,7 +193,7 @@ impl Request {
         // The application may have been woken just now, by room for its next piece: it is told when
         // it sends that.
         let cancel = Cancel { task: task.clone_ref(py), told: Arc::clone(&self.told) };
-        self.event_loop.call_method1(py, intern!(py, "call_soon"), (cancel,))?;
+        self.home.event_loop.call_method1(py, intern!(py, "call_soon"), (cancel,))?;
         Ok(())
     }
 
@@ -282,11 +271,11 @@ impl Request {
 
     /// Answers with a head; the body follows piece by piece.
     fn stream(&mut self, head: Head) -> Progress {
-        let (bridge, id) = (Arc::clone(&self.bridge), self.id);
+        let (bridge, id) = (Arc::clone(&self.home.bridge), self.id);
         let (out, pieces) = flow::queue(move || {
             bridge.run(move |py, handlers| handlers.with_request(py, id, Request::drained));
         });
-        let gone = Gone::new(Arc::clone(&self.bridge), self.id);
+        let gone = Gone::new(Arc::clone(&self.home.bridge), self.id);
         let length = head.length.filter(|_| !self.has_no_body(head.status));
         let trailers = head.trailers;
         let pieces = Pieces::new(pieces, gone, length);
@@ -369,7 +358,7 @@ impl Request {
     fn give(&mut self, response: Response<Body>) {
         if let Some(answer) = self.answer.take() {
             // Nobody takes it when the peer has just gone away, which `Gone` tells.
-            self.outbox.give(answer, response);
+            self.home.outbox.give(answer, response);
         }
     }
 
@@ -395,12 +384,12 @@ impl Request {
                 let message = self.message(py, body, frame)?;
                 return Done::with(message.into_any());
             }
-            let (future, waiting) = Waiting::new(self.event_loop.bind(py))?;
+            let (future, waiting) = Waiting::new(self.home.event_loop.bind(py))?;
             self.reading = Some(waiting);
-            self.pull(body);
+            self.pull(body)?;
             return Ok(future);
         }
-        let (future, waiting) = Waiting::new(self.event_loop.bind(py))?;
+        let (future, waiting) = Waiting::new(self.home.event_loop.bind(py))?;
         if self.pulling.is_none() {
             self.lingering.retain(|waiting| !waiting.is_done(py).unwrap_or(true));
             self.lingering.push(waiting);
@@ -439,7 +428,7 @@ impl Request {
             }
         };
         if full {
-            let (future, waiting) = Waiting::new(self.event_loop.bind(py))?;
+            let (future, waiting) = Waiting::new(self.home.event_loop.bind(py))?;
             self.writing.push(waiting);
             return Ok(future);
         }
@@ -448,7 +437,9 @@ impl Request {
 
     /// The application has returned or failed. What it left out is an error; true if it did.
     fn finish(&mut self, py: Python<'_>) -> PyResult<bool> {
-        let _runtime = self.tokio.enter();
+        let home = Arc::clone(&self.home);
+        let _runtime = home.tokio()?.enter();
+        home.forget(self.id);
         self.task = None;
         // What is left of the body is read and thrown away by the server.
         self.keep(None);
@@ -466,12 +457,6 @@ impl Request {
     #[getter]
     fn gone(&self) -> bool {
         self.client_gone
-    }
-
-    /// The number this request is known by.
-    #[getter]
-    fn id(&self) -> u64 {
-        self.id
     }
 }
 

@@ -37,7 +37,7 @@ pub(crate) struct Handlers {
     pub(crate) event_loop: Py<PyAny>,
     pub(crate) bridge: Arc<Bridge>,
     started: OnceLock<(Handle, Mutex<Common>)>,
-    outbox: Arc<Outbox>,
+    pub(crate) outbox: Arc<Outbox>,
     requests: Mutex<HashMap<u64, Py<Request>>>,
     web_sockets: Mutex<HashMap<u64, Py<WebSocket>>>,
 }
@@ -48,8 +48,9 @@ impl Handlers {
         drop(self.started.set((tokio, Mutex::new(common))));
     }
 
-    fn tokio(&self) -> PyResult<Handle> {
-        self.started.get().map(|(tokio, _)| tokio.clone()).ok_or_else(not_started)
+    /// The SDK's runtime.
+    pub(crate) fn tokio(&self) -> PyResult<&Handle> {
+        self.started.get().map(|(tokio, _)| tokio).ok_or_else(not_started)
     }
 
     /// What all scopes have in common.
@@ -67,16 +68,25 @@ impl Handlers {
     }
 
     /// Hands a request to the author's application.
-    fn request(&self, py: Python<'_>, incoming: Incoming) -> PyResult<()> {
+    fn request(self: &Arc<Self>, py: Python<'_>, incoming: Incoming) -> PyResult<()> {
         let scope = self.common()?.http(py, &incoming.parts, incoming.caller.clone())?;
-        let (id, bridge) = (incoming.id, Arc::clone(&self.bridge));
-        let outbox = Arc::clone(&self.outbox);
-        let event_loop = self.event_loop.clone_ref(py);
-        let request = Request::new(incoming, bridge, self.tokio()?, event_loop, outbox);
-        let request = Py::new(py, request)?;
+        let id = incoming.id;
+        let request = Py::new(py, Request::new(incoming, Arc::clone(self)))?;
         self.requests().insert(id, request.clone_ref(py));
         self.author.call_method1(py, intern!(py, "request"), (scope, request))?;
         Ok(())
+    }
+
+    /// A request is over.
+    pub(crate) fn forget(&self, id: u64) {
+        let request = self.requests().remove(&id);
+        drop(request);
+    }
+
+    /// A WebSocket is over.
+    pub(crate) fn forget_web_socket(&self, id: u64) {
+        let web_socket = self.web_sockets().remove(&id);
+        drop(web_socket);
     }
 
     /// Does something to a request that is still under way.
@@ -104,7 +114,7 @@ enum Beginning<'py> {
 pub(crate) struct Runtime {
     bridge: Arc<Bridge>,
     core: Mutex<Option<PyCore>>,
-    handlers: OnceLock<Handlers>,
+    handlers: OnceLock<Arc<Handlers>>,
     ended: Mutex<Option<oneshot::Sender<()>>>,
 }
 
@@ -167,7 +177,7 @@ impl Runtime {
             requests: Mutex::default(),
             web_sockets: Mutex::default(),
         };
-        drop(self.handlers.set(handlers));
+        drop(self.handlers.set(Arc::new(handlers)));
     }
 
     /// Starts the plugin. `author` is told of everything on the thread of `event_loop`, its end by
@@ -216,7 +226,8 @@ impl Runtime {
         let py = this.py();
         let Some(handlers) = this.get().handlers.get() else { return Ok(()) };
         let (commands, again) = handlers.bridge.take();
-        if let Some((tokio, _)) = handlers.started.get() {
+        // Before the start there are no answers.
+        if let Ok(tokio) = handlers.tokio() {
             handlers.outbox.flush(again, tokio);
         }
         for command in commands {
@@ -239,22 +250,6 @@ impl Runtime {
     fn set_state(&self, state: Py<PyDict>) -> PyResult<()> {
         self.handlers.get().ok_or_else(not_started)?.common()?.state = Some(state);
         Ok(())
-    }
-
-    /// A request is over.
-    fn forget(&self, id: u64) {
-        if let Some(handlers) = self.handlers.get() {
-            let request = handlers.requests().remove(&id);
-            drop(request);
-        }
-    }
-
-    /// A WebSocket is over.
-    fn forget_web_socket(&self, id: u64) {
-        if let Some(handlers) = self.handlers.get() {
-            let web_socket = handlers.web_sockets().remove(&id);
-            drop(web_socket);
-        }
     }
 
     /// The event loop has ended: the process is about to.

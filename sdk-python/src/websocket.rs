@@ -17,7 +17,6 @@ use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
 
 use crate::answer::{self, Head};
 use crate::awaitable::{Done, Waiting};
-use crate::bridge::Bridge;
 use crate::conversation::{Closed, Decision, Received, close_message};
 use crate::flow::{self, Sent};
 use crate::runtime::Handlers;
@@ -38,8 +37,7 @@ enum State {
 #[pyclass(module = "temps_plugin._core")]
 pub(crate) struct WebSocket {
     id: u64,
-    bridge: Arc<Bridge>,
-    event_loop: Py<PyAny>,
+    home: Arc<Handlers>,
     state: State,
     protocols: Vec<String>,
     unread: VecDeque<Received>,
@@ -59,13 +57,11 @@ impl WebSocket {
         id: u64,
         protocols: Vec<String>,
         decision: oneshot::Sender<Decision>,
-        handlers: &Handlers,
-        py: Python<'_>,
+        home: Arc<Handlers>,
     ) -> Self {
         Self {
             id,
-            bridge: Arc::clone(&handlers.bridge),
-            event_loop: handlers.event_loop.clone_ref(py),
+            home,
             state: State::Connecting { told: false, decision: Some(decision), refusal: None },
             protocols,
             unread: VecDeque::new(),
@@ -130,7 +126,7 @@ impl WebSocket {
             let value = HeaderValue::from_str(&protocol).map_err(crate::errors::value_error)?;
             headers.insert(header::SEC_WEBSOCKET_PROTOCOL, value);
         }
-        let (bridge, id) = (Arc::clone(&self.bridge), self.id);
+        let (bridge, id) = (Arc::clone(&self.home.bridge), self.id);
         let (out, outgoing) = flow::queue(move || {
             bridge.run(move |py, handlers| {
                 let socket = handlers.web_sockets().get(&id).map(|socket| socket.clone_ref(py));
@@ -252,7 +248,7 @@ impl WebSocket {
         {
             return Err(PyRuntimeError::new_err("receive() is awaited by another task already"));
         }
-        let (future, waiting) = Waiting::new(self.event_loop.bind(py))?;
+        let (future, waiting) = Waiting::new(self.home.event_loop.bind(py))?;
         self.reading = Some(waiting);
         Ok(future)
     }
@@ -282,7 +278,7 @@ impl WebSocket {
             }
         };
         if full {
-            let (future, waiting) = Waiting::new(self.event_loop.bind(py))?;
+            let (future, waiting) = Waiting::new(self.home.event_loop.bind(py))?;
             self.writing.push(waiting);
             return Ok(future);
         }
@@ -291,6 +287,7 @@ impl WebSocket {
 
     /// The application has returned, or failed. True if it has neither accepted nor refused.
     fn finish(&mut self, failed: bool) -> bool {
+        self.home.forget_web_socket(self.id);
         self.task = None;
         match std::mem::replace(&mut self.state, State::Closed) {
             State::Connecting { decision, .. } => {
@@ -310,12 +307,6 @@ impl WebSocket {
     #[getter]
     fn gone(&self) -> bool {
         self.gone
-    }
-
-    /// The number this WebSocket is known by.
-    #[getter]
-    fn id(&self) -> u64 {
-        self.id
     }
 }
 

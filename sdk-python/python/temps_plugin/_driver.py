@@ -40,7 +40,6 @@ class Driver:
         self._lifespan = Lifespan(self._app)
         self._name = plugin.manifest.name
         self._task_factory = loop.get_task_factory
-        self._forget = runtime.forget
         # The loop itself keeps only weak references to tasks.
         self._hooks: set[asyncio.Task[None]] = set()
 
@@ -74,7 +73,6 @@ class Driver:
                     scope["method"],
                     scope["path"],
                 )
-            self._forget(request.id)
 
     def websocket(self, scope: dict[str, Any], socket: _core.WebSocket) -> None:
         """Serves a WebSocket."""
@@ -96,7 +94,6 @@ class Driver:
                     self._name,
                     scope["path"],
                 )
-            self._runtime.forget_web_socket(socket.id)
 
     def _log_failure(self, scope: dict[str, Any], error: BaseException, gone: bool) -> None:
         method = scope.get("method", "WebSocket")
