@@ -4,7 +4,7 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use pyo3::exceptions::PyStopIteration;
+use pyo3::exceptions::{PyRuntimeError, PyStopIteration};
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
 
@@ -55,6 +55,22 @@ impl Waiting {
         let future = event_loop.call_method0(pyo3::intern!(event_loop.py(), "create_future"))?;
         let waiting = Self(future.clone().unbind());
         Ok((future, waiting))
+    }
+
+    /// A new future for the one who reads, in the place where the last one may still be. A reader that
+    /// gave up, as one with a time limit does, leaves its place to the next.
+    pub(crate) fn only<'py>(
+        place: &mut Option<Self>,
+        event_loop: &Bound<'py, PyAny>,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        if let Some(reading) = place
+            && !reading.is_done(event_loop.py())?
+        {
+            return Err(PyRuntimeError::new_err("receive() is awaited by another task already"));
+        }
+        let (future, waiting) = Self::new(event_loop)?;
+        *place = Some(waiting);
+        Ok(future)
     }
 
     /// Whether nobody awaits it any more.

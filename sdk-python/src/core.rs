@@ -63,6 +63,10 @@ impl PluginCore for PyCore {
         1
     }
 
+    fn answers_elsewhere(&self) -> bool {
+        true
+    }
+
     fn ui_assets(&self) -> Option<UiAssets> {
         self.ui.clone()
     }

@@ -384,25 +384,17 @@ impl Request {
                 let message = self.message(py, body, frame)?;
                 return Done::with(message.into_any());
             }
-            let (future, waiting) = Waiting::new(self.home.event_loop.bind(py))?;
-            self.reading = Some(waiting);
+            let future = Waiting::only(&mut self.reading, self.home.event_loop.bind(py))?;
             self.pull(body)?;
             return Ok(future);
         }
-        let (future, waiting) = Waiting::new(self.home.event_loop.bind(py))?;
         if self.pulling.is_none() {
+            let (future, waiting) = Waiting::new(self.home.event_loop.bind(py))?;
             self.lingering.retain(|waiting| !waiting.is_done(py).unwrap_or(true));
             self.lingering.push(waiting);
             return Ok(future);
         }
-        // A reader that gave up, as one with a time limit does, leaves its place to the next.
-        if let Some(reading) = &self.reading
-            && !reading.is_done(py)?
-        {
-            return Err(PyRuntimeError::new_err("receive() is awaited by another task already"));
-        }
-        self.reading = Some(waiting);
-        Ok(future)
+        Waiting::only(&mut self.reading, self.home.event_loop.bind(py))
     }
 
     /// ASGI's `send`.

@@ -243,14 +243,7 @@ impl WebSocket {
             let why = "receive() after websocket.disconnect: there is nothing more to receive";
             return Err(PyRuntimeError::new_err(why));
         }
-        if let Some(reading) = &self.reading
-            && !reading.is_done(py)?
-        {
-            return Err(PyRuntimeError::new_err("receive() is awaited by another task already"));
-        }
-        let (future, waiting) = Waiting::new(self.home.event_loop.bind(py))?;
-        self.reading = Some(waiting);
-        Ok(future)
+        Waiting::only(&mut self.reading, self.home.event_loop.bind(py))
     }
 
     /// ASGI's `send`.

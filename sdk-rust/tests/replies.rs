@@ -45,6 +45,10 @@ impl PluginCore for Elsewhere {
         PluginManifest::builder("elsewhere", "1.0.0").build()
     }
 
+    fn answers_elsewhere(&self) -> bool {
+        true
+    }
+
     fn start(&self, _ctx: PluginContext) -> BoxFuture<'_, Result<Arc<dyn App>, PluginSdkError>> {
         let requests = self.0.lock().unwrap().clone();
         Box::pin(async move { Ok(Arc::new(Asking(Mutex::new(requests))) as Arc<dyn App>) })

@@ -11,7 +11,7 @@ import logging
 from typing import TYPE_CHECKING
 
 from . import _core
-from ._interface import as_asgi
+from ._interface import as_asgi, is_coroutine_function
 from ._lifespan import Lifespan
 from .context import PluginContext
 from .wire import PluginEvent
@@ -193,7 +193,7 @@ class Driver:
 
     async def _call(self, function: Any, *arguments: Any) -> None:
         """Calls author code: coroutine functions here, plain ones in a thread: they may block."""
-        if asyncio.iscoroutinefunction(function):
+        if is_coroutine_function(function):
             await function(*arguments)
             return
         result: Any = await self._loop.run_in_executor(None, function, *arguments)

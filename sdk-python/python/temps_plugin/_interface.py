@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import inspect
 import json
+import sys
 from typing import TYPE_CHECKING, cast
 
 if TYPE_CHECKING:
@@ -34,9 +36,17 @@ def as_asgi(app: Any, interface: str) -> AsgiApp:
 
 
 def _is_asynchronous(app: Any) -> bool:
-    return asyncio.iscoroutinefunction(app) or asyncio.iscoroutinefunction(
+    return is_coroutine_function(app) or is_coroutine_function(
         getattr(app, "__call__", None)  # noqa: B004
     )
+
+
+def is_coroutine_function(function: Any) -> bool:
+    """Whether calling it makes a coroutine, by its code or because a framework has marked it."""
+    # Before 3.12 only asyncio knows the mark; since 3.14 it deprecates being asked.
+    if sys.version_info < (3, 12):
+        return asyncio.iscoroutinefunction(function)
+    return inspect.iscoroutinefunction(function)
 
 
 async def _not_found(scope: dict[str, Any], receive: Receive, send: Send) -> None:

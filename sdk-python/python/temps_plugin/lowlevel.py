@@ -111,12 +111,7 @@ def run_server(
     from .plugin import Plugin
 
     launch = _announced("run_server")
-    manifest = launch._manifest
-    plugin = Plugin(manifest.name, manifest.version, app=app, interface=interface)
-    plugin._manifest = manifest
-    if on_event is not None:
-        plugin._on_event.append(("*", on_event))
-    run(plugin, launch._announced)
+    run(Plugin._announced(launch._manifest, app, interface, on_event), launch._announced)
 
 
 def _announced(what: str) -> Launch:

@@ -97,6 +97,17 @@ class Plugin:
         self._on_shutdown: list[Hook] = []
         self._on_event: list[tuple[str, EventHandler]] = []
 
+    @classmethod
+    def _announced(
+        cls, manifest: PluginManifest, app: Any, interface: str, on_event: EventHandler | None
+    ) -> Plugin:
+        """A plugin whose manifest has been written; `on_event` gets every event it asks for."""
+        plugin = cls(manifest.name, manifest.version, app=app, interface=interface)
+        plugin._manifest = manifest
+        if on_event is not None:
+            plugin._on_event.append(("*", on_event))
+        return plugin
+
     @property
     def manifest(self) -> PluginManifest:
         """What the plugin says of itself; the patterns of its event handlers are in `events`."""

@@ -45,6 +45,12 @@ pub trait PluginCore: Send + Sync + 'static {
         processors.clamp(*WORKERS.start(), *WORKERS.end())
     }
 
+    /// Whether threads that are not the runtime's answer requests, by
+    /// [`Reply::send_here`](crate::Reply::send_here). It costs every request a little.
+    fn answers_elsewhere(&self) -> bool {
+        false
+    }
+
     /// A user interface to serve at `/ui/`.
     fn ui_assets(&self) -> Option<UiAssets> {
         None

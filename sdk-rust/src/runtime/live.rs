@@ -74,6 +74,7 @@ impl Plugin {
         let (events, delivery) = events::queue();
         let hub = Arc::new(ChannelHub::new(dialect, Arc::clone(&machine), events.clone()));
         let dispatch = Arc::new(Dispatch {
+            answers_elsewhere: core.answers_elsewhere(),
             plugin_name: manifest.name.clone(),
             health_path: manifest.health_path,
             gate,

@@ -35,12 +35,14 @@ pub(crate) struct Connection {
     pub(crate) dispatch: Arc<Dispatch>,
     upgrades: Upgrades,
     taken_over: AtomicBool,
-    pub(crate) steps: Arc<Steps>,
+    /// Those of a connection whose answers come from another thread.
+    pub(crate) steps: Option<Arc<Steps>>,
 }
 
 impl Connection {
     pub(crate) fn new(dispatch: Arc<Dispatch>, upgrades: Upgrades) -> Self {
-        Self { dispatch, upgrades, taken_over: AtomicBool::new(false), steps: Steps::new() }
+        let steps = dispatch.answers_elsewhere.then(Steps::new);
+        Self { dispatch, upgrades, taken_over: AtomicBool::new(false), steps }
     }
 
     /// Author code has answered with an upgrade: the stream is its own from here on.

@@ -45,6 +45,8 @@ pub(crate) struct Dispatch {
     pub(crate) hub: Arc<ChannelHub>,
     pub(crate) events: EventIntake,
     pub(crate) ui: Option<UiBundle>,
+    /// Whether answers come from a thread of author code's, which then writes them.
+    pub(crate) answers_elsewhere: bool,
     /// The author's own routes, once they are initialised.
     pub(crate) app: OnceLock<Arc<dyn App>>,
 }
@@ -150,7 +152,7 @@ impl Dispatch {
             return response.into();
         };
         // Making the future is author code too: a tower service may panic before its first await.
-        match catch_unwind(AssertUnwindSafe(|| app.call(request, ReplyTo(&from.steps)))) {
+        match catch_unwind(AssertUnwindSafe(|| app.call(request, ReplyTo(from.steps.as_ref())))) {
             Ok(answer) => Answer::Author(answer, Arc::clone(from)),
             Err(_panic) => self.panicked().into(),
         }

@@ -16,7 +16,7 @@ use super::steps::Steps;
 
 /// Where an answer may be given later: see [`App::call`](crate::App::call).
 #[derive(Clone, Copy)]
-pub struct ReplyTo<'a>(pub(crate) &'a Arc<Steps>);
+pub struct ReplyTo<'a>(pub(crate) Option<&'a Arc<Steps>>);
 
 impl ReplyTo<'_> {
     /// The two ends of an answer that another thread gives: what gives it, and what waits for it. The
@@ -24,7 +24,8 @@ impl ReplyTo<'_> {
     #[must_use]
     pub fn later(self) -> (Reply, Replied) {
         let place = Arc::new(Mutex::new(Place::Empty(None)));
-        let reply = Reply { place: Arc::clone(&place), steps: Arc::downgrade(self.0) };
+        let steps = self.0.map(Arc::downgrade).unwrap_or_default();
+        let reply = Reply { place: Arc::clone(&place), steps };
         (reply, Replied(place))
     }
 }
@@ -57,7 +58,8 @@ impl Reply {
     }
 
     /// Gives the answer and sends what the socket takes of it from this thread, which is busy with that
-    /// for some microseconds. No thread of the runtime has to be woken for it.
+    /// for some microseconds. No thread of the runtime has to be woken for it. Like
+    /// [`send`](Self::send) unless [`PluginCore::answers_elsewhere`](crate::PluginCore::answers_elsewhere).
     pub fn send_here(self, answer: Response<Body>) {
         let Some(waiting) = self.put(answer) else { return };
         if let Some(steps) = self.steps.upgrade() {

@@ -56,9 +56,12 @@ async fn run(listener: UnixListener, dispatch: Arc<Dispatch>, mut drain: oneshot
             accepted = listener.accept() => match accepted {
                 Ok((stream, _)) => {
                     let peer = Connection::new(Arc::clone(&dispatch), upgrades.clone());
-                    let steps = Arc::clone(&peer.steps);
+                    let steps = peer.steps.clone();
                     let serving = serve(stream, Arc::new(peer), ending.subscribe());
-                    tokio::spawn(steps.drive(Box::pin(serving)));
+                    match steps {
+                        Some(steps) => tokio::spawn(steps.drive(Box::pin(serving))),
+                        None => tokio::spawn(serving),
+                    };
                 }
                 Err(error) => accept_failed(error).await,
             },

@@ -57,6 +57,10 @@ impl PluginCore for Observed {
         self.inner.options()
     }
 
+    fn answers_elsewhere(&self) -> bool {
+        self.inner.answers_elsewhere()
+    }
+
     fn ui_assets(&self) -> Option<UiAssets> {
         self.inner.ui_assets()
     }
