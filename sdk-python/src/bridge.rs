@@ -74,7 +74,8 @@ impl Bridge {
         self.push(Command::Run(Box::new(command)));
     }
 
-    /// Takes the wake-up back. A write that comes later finds the loop asleep.
+    /// Takes the wake-up back. To be called before [`take`](Self::take): a wake-up that comes between the
+    /// two is then one too many, and not one that was lost.
     pub(crate) fn woken(&self) {
         // It may have been taken back before: then there is nothing to read.
         let _ = rustix::io::read(&self.wake, &mut [0; 8]);
