@@ -110,7 +110,12 @@ class DeliveryLog:
         # One after the other, so that no older state overwrites a newer one.
         async with self._saving:
             entries = [entry.model_copy() for entry in self.entries]
-            await asyncio.to_thread(file.save, self._path, _KIND, entries)
+            writing = asyncio.create_task(asyncio.to_thread(file.save, self._path, _KIND, entries))
+            try:
+                await asyncio.shield(writing)
+            finally:
+                # The thread goes on when its caller is cancelled, and with it the turn.
+                await asyncio.wait([writing])
 
     def _find(self, event_id: str) -> Delivery | None:
         return next((entry for entry in self.entries if entry.event_id == event_id), None)

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
+import threading
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
-from conftest import deployment
+from conftest import DEADLINE, deployment
+from slack_notifier import file
 from slack_notifier.deliveries import KEPT, DeliveryLog
 from slack_notifier.notice import Failed, Notice
 from slack_notifier.slack import reason, refusal, retry_after
@@ -101,6 +104,38 @@ async def test_what_a_former_process_left_unfinished_is_dropped(tmp_path: Path) 
     await log.save()
     left = DeliveryLog(tmp_path / "deliveries.json").entries
     assert [entry.status for entry in left] == ["dropped", "delivered"]
+
+
+@pytest.mark.anyio
+async def test_a_write_given_up_never_overwrites_a_later_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begun, go_on = threading.Event(), threading.Event()
+    write = file.save
+
+    def waiting(*what: Any) -> None:
+        begun.set()
+        assert go_on.wait(DEADLINE)
+        write(*what)
+
+    log = DeliveryLog(tmp_path / "deliveries.json")
+    log.add(notice(1))
+    with monkeypatch.context() as patch:
+        patch.setattr(file, "save", waiting)
+        given_up = asyncio.create_task(log.save())
+        assert await asyncio.to_thread(begun.wait, DEADLINE)
+    given_up.cancel()
+    log.settle("1", "delivered", None)
+    later = asyncio.create_task(log.save())
+    # Whoever is cancelled is so by the loop's next turn, unless it waits for its write.
+    for _ in range(3):
+        await asyncio.sleep(0)
+    assert not given_up.done()
+    go_on.set()
+    await asyncio.wait([given_up, later])
+    assert given_up.cancelled()
+    [left] = DeliveryLog(tmp_path / "deliveries.json").entries
+    assert left.status == "delivered"
 
 
 def refused(status: int, wait: str = "") -> Any:
