@@ -3,47 +3,29 @@
 use std::borrow::Cow;
 
 use bytes::Bytes;
-use http::header::{CONTENT_LENGTH, TRANSFER_ENCODING};
-use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
+use http::{HeaderMap, HeaderName, HeaderValue};
 use pyo3::exceptions::{PyTypeError, PyValueError};
 use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::pybacked::PyBackedStr;
 use pyo3::types::{PyByteArray, PyBytes, PyDict};
+use temps_plugin_sdk::binding::Head;
 
-/// The head of a response.
-pub(crate) struct Head {
-    pub(crate) status: StatusCode,
-    pub(crate) headers: HeaderMap,
-    /// The length the application declared.
-    pub(crate) length: Option<u64>,
-    /// Trailers follow the body.
-    pub(crate) trailers: bool,
-}
+use crate::errors::value_error;
 
-impl Head {
-    /// Reads `http.response.start`, or what answers a WebSocket that is refused.
-    pub(crate) fn read(message: &Bound<'_, PyDict>) -> PyResult<Self> {
-        let py = message.py();
-        let status = member(message, "status")?;
-        let status = status
-            .extract::<u16>()
-            .ok()
-            .filter(|status| (200..=599).contains(status))
-            .and_then(|status| StatusCode::from_u16(status).ok())
-            .ok_or_else(|| {
-                PyValueError::new_err(format!("status is {status}; allowed: 200 to 599"))
-            })?;
-        let mut headers = match message.get_item(intern!(py, "headers"))? {
-            Some(pairs) => read_headers(&pairs)?,
-            None => HeaderMap::new(),
-        };
-        // How a body is framed is the server's business.
-        headers.remove(TRANSFER_ENCODING);
-        let length = declared_length(&headers)?;
-        let trailers = flag(message, "trailers")?;
-        Ok(Self { status, headers, length, trailers })
-    }
+/// Reads `http.response.start`, or what answers a WebSocket that is refused: the head, and whether
+/// trailers follow the body.
+pub(crate) fn head(message: &Bound<'_, PyDict>) -> PyResult<(Head, bool)> {
+    let py = message.py();
+    let status = member(message, "status")?;
+    let headers = match message.get_item(intern!(py, "headers"))? {
+        Some(pairs) => read_headers(&pairs)?,
+        None => HeaderMap::new(),
+    };
+    let Ok(status) = status.extract() else {
+        return Err(PyValueError::new_err(format!("status is {status}; allowed: 200 to 599")));
+    };
+    Ok((Head::new(status, headers).map_err(value_error)?, flag(message, "trailers")?))
 }
 
 /// Pairs of name and value as a header map.
@@ -62,20 +44,6 @@ pub(crate) fn read_headers(pairs: &Bound<'_, PyAny>) -> PyResult<HeaderMap> {
         headers.append(header, value);
     }
     Ok(headers)
-}
-
-fn declared_length(headers: &HeaderMap) -> PyResult<Option<u64>> {
-    let mut length = None;
-    for value in headers.get_all(CONTENT_LENGTH) {
-        let this = value.to_str().ok().and_then(|text| text.parse::<u64>().ok());
-        if this.is_none() || length.is_some_and(|length| Some(length) != this) {
-            return Err(PyValueError::new_err(format!(
-                "content-length is {value:?}; allowed: one number of bytes"
-            )));
-        }
-        length = this;
-    }
-    Ok(length)
 }
 
 /// A message, and its type.

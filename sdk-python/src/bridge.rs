@@ -2,11 +2,12 @@
 
 use std::collections::VecDeque;
 use std::os::fd::{AsRawFd, OwnedFd, RawFd};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 
 use axum::body::Body;
 use pyo3::prelude::*;
 use rustix::event::{EventfdFlags, eventfd};
+use temps_plugin_sdk::binding::Inbox;
 use temps_plugin_sdk::{Reply, VerifiedCaller};
 
 use crate::runtime::Handlers;
@@ -31,23 +32,16 @@ pub(crate) enum Command {
 /// Something to do with the author's side of the plugin.
 type Job = Box<dyn FnOnce(Python<'_>, &Arc<Handlers>) -> PyResult<()> + Send>;
 
-/// The queue. Any thread puts commands in, the loop's thread takes them out.
+/// The queue, and what wakes the loop.
 pub(crate) struct Bridge {
-    queue: Mutex<Queue>,
+    inbox: Inbox<Command>,
     wake: OwnedFd,
-}
-
-#[derive(Default)]
-struct Queue {
-    commands: VecDeque<Command>,
-    /// The loop will come without being woken.
-    awake: bool,
 }
 
 impl Bridge {
     pub(crate) fn new() -> std::io::Result<Self> {
         let wake = eventfd(0, EventfdFlags::NONBLOCK | EventfdFlags::CLOEXEC)?;
-        Ok(Self { queue: Mutex::default(), wake })
+        Ok(Self { inbox: Inbox::default(), wake })
     }
 
     /// The descriptor that is readable while there is something to do.
@@ -57,11 +51,9 @@ impl Bridge {
 
     /// Queues a command; wakes the loop unless it is awake.
     pub(crate) fn push(&self, command: Command) {
-        let mut queue = self.lock();
-        queue.commands.push_back(command);
-        let was_awake = std::mem::replace(&mut queue.awake, true);
-        drop(queue);
-        if !was_awake && let Err(error) = rustix::io::write(&self.wake, &1u64.to_ne_bytes()) {
+        if self.inbox.put(command)
+            && let Err(error) = rustix::io::write(&self.wake, &1u64.to_ne_bytes())
+        {
             tracing::error!(%error, "cannot wake the event loop");
         }
     }
@@ -81,16 +73,8 @@ impl Bridge {
         let _ = rustix::io::read(&self.wake, &mut [0; 8]);
     }
 
-    /// All that is queued, and whether the loop stays awake: then it has to come again without being
-    /// woken. It does when several commands came, as more will have come by then.
+    /// See [`Inbox::take`].
     pub(crate) fn take(&self) -> (VecDeque<Command>, bool) {
-        let mut queue = self.lock();
-        let commands = std::mem::take(&mut queue.commands);
-        queue.awake = commands.len() > 1;
-        (commands, queue.awake)
-    }
-
-    fn lock(&self) -> MutexGuard<'_, Queue> {
-        self.queue.lock().unwrap_or_else(PoisonError::into_inner)
+        self.inbox.take()
     }
 }

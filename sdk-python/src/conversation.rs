@@ -9,6 +9,7 @@ use futures_util::{SinkExt, StreamExt};
 use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, header};
 use hyper_util::rt::TokioIo;
 use pyo3::prelude::*;
+use temps_plugin_sdk::binding::flow;
 use temps_plugin_sdk::{Caller, PluginContext, Problem};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
 use tokio::time::timeout;
@@ -19,7 +20,6 @@ use tokio_tungstenite::tungstenite::protocol::{CloseFrame, Role, WebSocketConfig
 use tokio_tungstenite::tungstenite::{Error, Message};
 
 use crate::bridge::Bridge;
-use crate::flow;
 use crate::websocket::WebSocket;
 
 /// Largest message taken from a peer.

@@ -18,7 +18,7 @@ use tokio::sync::oneshot;
 use crate::bridge::{Bridge, Command, Incoming};
 use crate::context::Context;
 use crate::conversation;
-use crate::pieces::Gone;
+use crate::exchange;
 use crate::runtime::Handlers;
 use crate::scope::Common;
 
@@ -177,7 +177,7 @@ impl App for PyApp {
         Box::pin(async move {
             let caller = Caller::of(&request).signed_in();
             let (parts, body) = request.into_parts();
-            let mut gone = Gone::new(Arc::clone(&bridge), id);
+            let mut gone = exchange::gone(&bridge, id);
             let incoming = Incoming { id, parts, body, caller, answer };
             bridge.push(Command::Request(Box::new(incoming)));
             let response = answered.await;

@@ -6,43 +6,28 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll, Waker};
 
 use axum::body::Body;
-use axum::response::IntoResponse;
 use bytes::Bytes;
-use http::{Method, Response, StatusCode};
+use http::HeaderMap;
 use http_body::{Body as _, Frame};
 use http_body_util::BodyExt;
 use pyo3::exceptions::{PyConnectionResetError, PyRuntimeError};
 use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyDict};
-use temps_plugin_sdk::{Problem, Reply};
+use temps_plugin_sdk::binding::flow::Sent;
+use temps_plugin_sdk::binding::{AnswerError, Answering, Gone, Head, Listener};
 use tokio::task::AbortHandle;
 
-use crate::answer::{self, Head};
+use crate::answer;
 use crate::awaitable::{Cancel, Done, Waiting};
-use crate::bridge::Incoming;
-use crate::flow::{self, Sent};
-use crate::pieces::{Gone, Outgoing, Pieces};
+use crate::bridge::{Bridge, Incoming};
 use crate::runtime::Handlers;
 use crate::scope;
-
-/// How far the answer is.
-enum Progress {
-    /// Nothing was sent.
-    Nothing,
-    /// The head is known, and waits for the first piece of the body.
-    Started(Head),
-    /// The head is on its way; the body follows.
-    Streaming { out: flow::Sender<Outgoing>, sent: u64, length: Option<u64>, trailers: bool },
-    /// The whole answer is on its way, or broken off.
-    Complete,
-}
 
 /// An HTTP request: what an application receives of it and sends back.
 #[pyclass(module = "temps_plugin._core")]
 pub(crate) struct Request {
     id: u64,
-    is_head: bool,
     home: Arc<Handlers>,
     /// `None` while a piece is awaited, and after the last one. Never locked: a body may go to another
     /// thread but not be used by two, and the lock says just that.
@@ -58,8 +43,11 @@ pub(crate) struct Request {
     lingering: Vec<Waiting>,
     /// Who awaits room for the next piece of the answer.
     writing: Vec<Waiting>,
-    answer: Option<Reply>,
-    progress: Progress,
+    /// The head, while it waits for the first piece of the body; and whether trailers were announced.
+    head: Option<(Head, bool)>,
+    /// Those that were announced, as far as they have come.
+    trailers: Option<HeaderMap>,
+    answering: Answering,
     client_gone: bool,
     /// The application knows that its peer is gone.
     told: Arc<AtomicBool>,
@@ -71,9 +59,9 @@ pub(crate) struct Request {
 impl Request {
     pub(crate) fn new(incoming: Incoming, home: Arc<Handlers>) -> Self {
         let body_ended = incoming.body.is_end_stream();
+        let outbox = Arc::clone(&home.outbox);
         Self {
             id: incoming.id,
-            is_head: incoming.parts.method == Method::HEAD,
             home,
             body: Mutex::new(Some(incoming.body)),
             body_ended,
@@ -82,8 +70,9 @@ impl Request {
             arrived: None,
             lingering: Vec::new(),
             writing: Vec::new(),
-            answer: Some(incoming.answer),
-            progress: Progress::Nothing,
+            head: None,
+            trailers: None,
+            answering: Answering::new(&incoming.parts.method, incoming.answer, outbox),
             client_gone: false,
             told: Arc::default(),
             task: None,
@@ -97,7 +86,7 @@ impl Request {
     }
 
     fn is_over(&self) -> bool {
-        self.client_gone || matches!(self.progress, Progress::Complete)
+        self.client_gone || self.answering.is_complete()
     }
 
     /// Awaits the next frame of the body on tokio.
@@ -182,7 +171,7 @@ impl Request {
             return Ok(());
         }
         self.client_gone = true;
-        self.progress = Progress::Complete;
+        self.answering.abandon();
         self.tell_end(py)?;
         for writing in std::mem::take(&mut self.writing) {
             if writing.resolve(py, Err(disconnected()))? {
@@ -217,10 +206,10 @@ impl Request {
     }
 
     fn start(&mut self, message: &Bound<'_, PyDict>) -> PyResult<()> {
-        if !matches!(self.progress, Progress::Nothing) {
-            return Err(out_of_turn("http.response.start", "the response was started before"));
+        if self.head.is_some() || self.answering.has_started() {
+            return Err(out_of_turn("http.response.start", &AnswerError::Started));
         }
-        self.progress = Progress::Started(Head::read(message)?);
+        self.head = Some(answer::head(message)?);
         Ok(())
     }
 
@@ -228,143 +217,92 @@ impl Request {
     fn body_piece(&mut self, py: Python<'_>, message: &Bound<'_, PyDict>) -> PyResult<bool> {
         let piece = answer::body(message)?;
         let more = answer::flag(message, "more_body")?;
-        match std::mem::replace(&mut self.progress, Progress::Complete) {
-            Progress::Nothing => {
-                self.progress = Progress::Nothing;
-                Err(out_of_turn("http.response.body", "http.response.start comes first"))
-            }
-            Progress::Complete => {
-                Err(out_of_turn("http.response.body", "the response is complete"))
-            }
-            Progress::Started(head) if !more && !head.trailers => {
-                self.whole(py, head, piece)?;
-                Ok(false)
-            }
-            Progress::Started(head) => {
-                self.progress = self.stream(head);
-                self.next_piece(py, piece, more)
-            }
-            streaming @ Progress::Streaming { .. } => {
-                self.progress = streaming;
-                self.next_piece(py, piece, more)
-            }
-        }
-    }
-
-    /// Answers with a head and the whole body.
-    fn whole(&mut self, py: Python<'_>, head: Head, body: Bytes) -> PyResult<()> {
-        let sent = body.len() as u64;
-        if let Some(length) = head.length
-            && length != sent
-            && !self.has_no_body(head.status)
-        {
-            self.break_off(py)?;
-            return Err(PyRuntimeError::new_err(format!(
-                "content-length is {length}, but the body has {sent} bytes"
-            )));
-        }
-        let body = if self.has_no_body(head.status) { Body::empty() } else { Body::from(body) };
-        self.give(response(head, body));
-        self.tell_end(py)?;
-        Ok(())
-    }
-
-    /// Answers with a head; the body follows piece by piece.
-    fn stream(&mut self, head: Head) -> Progress {
-        let (bridge, id) = (Arc::clone(&self.home.bridge), self.id);
-        let (out, pieces) = flow::queue(move || {
-            bridge.run(move |py, handlers| handlers.with_request(py, id, Request::drained));
-        });
-        let gone = Gone::new(Arc::clone(&self.home.bridge), self.id);
-        let length = head.length.filter(|_| !self.has_no_body(head.status));
-        let trailers = head.trailers;
-        let pieces = Pieces::new(pieces, gone, length);
-        self.give(response(head, Body::new(pieces)));
-        Progress::Streaming { out, sent: 0, length, trailers }
-    }
-
-    fn next_piece(&mut self, py: Python<'_>, piece: Bytes, more: bool) -> PyResult<bool> {
-        let Progress::Streaming { out, sent, length, trailers } = &mut self.progress else {
-            return Ok(false);
+        let given = match self.head.take() {
+            Some((head, false)) if !more => self.answering.whole(head, piece).map(|()| Sent::Room),
+            head => self.next_piece(head, piece, more),
         };
-        let bytes = piece.len();
-        *sent += bytes as u64;
-        let wrong = length.is_some_and(|length| *sent > length || (!more && *sent < length));
-        if wrong {
-            let (sent, length) = (*sent, length.unwrap_or_default());
-            self.break_off(py)?;
-            return Err(PyRuntimeError::new_err(format!(
-                "content-length is {length}, but the body has {} {sent} bytes",
-                if more { "at least" } else { "only" },
-            )));
-        }
-        let room = if bytes > 0 && !self.is_head {
-            out.send(Ok(Frame::data(piece)), bytes)
-        } else if out.is_gone() && *length != Some(*sent) {
-            Sent::Gone
-        } else {
-            Sent::Room
+        let sent = match given {
+            Ok(sent) => sent,
+            Err(error @ AnswerError::OtherLength { .. }) => {
+                self.tell_end(py)?;
+                return Err(PyRuntimeError::new_err(error.to_string()));
+            }
+            Err(error) => return Err(out_of_turn("http.response.body", &error)),
         };
-        if room == Sent::Gone && more {
+        if sent == Sent::Gone && more {
             // Said here, as a loop that only sends leaves no room for whoever else could say it.
             self.client_gone = true;
-            self.progress = Progress::Complete;
+            self.answering.abandon();
             self.tell_end(py)?;
             self.told.store(true, Ordering::Relaxed);
             return Err(disconnected());
         }
-        if !more && !*trailers {
-            // Dropping the sender ends the body.
-            self.progress = Progress::Complete;
+        if self.answering.is_complete() {
             self.tell_end(py)?;
             return Ok(false);
         }
-        Ok(room == Sent::Full)
+        Ok(sent == Sent::Full)
+    }
+
+    fn next_piece(
+        &mut self,
+        head: Option<(Head, bool)>,
+        piece: Bytes,
+        more: bool,
+    ) -> Result<Sent, AnswerError> {
+        if let Some((head, trailers)) = head {
+            self.trailers = trailers.then(HeaderMap::new);
+            let listener = self.listener();
+            self.answering.start(head, listener)?;
+        }
+        let sent = self.answering.piece(piece)?;
+        if !more && self.trailers.is_none() {
+            self.answering.end(None)?;
+        }
+        Ok(sent)
+    }
+
+    fn listener(&self) -> Listener {
+        let (bridge, id) = (Arc::clone(&self.home.bridge), self.id);
+        let resume = move || {
+            bridge.run(move |py, handlers| handlers.with_request(py, id, Request::drained));
+        };
+        Listener { gone: gone(&self.home.bridge, self.id), resume: Box::new(resume) }
     }
 
     fn trailers(&mut self, py: Python<'_>, message: &Bound<'_, PyDict>) -> PyResult<()> {
-        let Progress::Streaming { out, trailers: true, .. } = &self.progress else {
-            return Err(out_of_turn(
-                "http.response.trailers",
-                "it follows the body of a response started with \"trailers\": True",
+        let Some(mut trailers) = self.trailers.take().filter(|_| !self.answering.is_complete())
+        else {
+            return Err(PyRuntimeError::new_err(
+                "http.response.trailers out of turn: it follows the body of a response started \
+                 with \"trailers\": True",
             ));
         };
         if let Some(pairs) = message.get_item(intern!(py, "headers"))? {
-            let trailers = answer::read_headers(&pairs)?;
-            out.send(Ok(Frame::trailers(trailers)), 0);
+            trailers.extend(answer::read_headers(&pairs)?);
         }
-        if !answer::flag(message, "more_trailers")? {
-            self.progress = Progress::Complete;
-            self.tell_end(py)?;
+        if answer::flag(message, "more_trailers")? {
+            self.trailers = Some(trailers);
+            return Ok(());
         }
-        Ok(())
+        let ended = self.answering.end(Some(trailers));
+        self.tell_end(py)?;
+        ended.map_err(|error| PyRuntimeError::new_err(error.to_string()))
     }
 
     /// Ends an answer that cannot be finished: 500 if nothing was sent, else a closed connection.
     fn break_off(&mut self, py: Python<'_>) -> PyResult<()> {
-        match std::mem::replace(&mut self.progress, Progress::Complete) {
-            Progress::Streaming { out, .. } => {
-                out.send(Err("the application failed in the middle of its answer"), 0);
-            }
-            _ => self.give(
-                Problem::new(StatusCode::INTERNAL_SERVER_ERROR, "the plugin failed")
-                    .into_response(),
-            ),
-        }
-        self.tell_end(py)?;
-        Ok(())
+        self.answering.break_off();
+        self.tell_end(py)
     }
+}
 
-    fn give(&mut self, response: Response<Body>) {
-        if let Some(answer) = self.answer.take() {
-            // Nobody takes it when the peer has just gone away, which `Gone` tells.
-            self.home.outbox.give(answer, response);
-        }
-    }
-
-    fn has_no_body(&self, status: StatusCode) -> bool {
-        self.is_head || matches!(status, StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED)
-    }
+/// Tells the event loop when nobody waits for an answer any more.
+pub(crate) fn gone(bridge: &Arc<Bridge>, id: u64) -> Gone {
+    let bridge = Arc::clone(bridge);
+    Gone::new(move || {
+        bridge.run(move |py, handlers| handlers.with_request(py, id, Request::peer_gone));
+    })
 }
 
 #[pymethods]
@@ -452,13 +390,6 @@ impl Request {
     }
 }
 
-fn response(head: Head, body: Body) -> Response<Body> {
-    let mut response = Response::new(body);
-    *response.status_mut() = head.status;
-    *response.headers_mut() = head.headers;
-    response
-}
-
 fn disconnect(py: Python<'_>) -> PyResult<Bound<'_, PyDict>> {
     let message = PyDict::new(py);
     message.set_item(intern!(py, "type"), intern!(py, "http.disconnect"))?;
@@ -469,6 +400,6 @@ fn disconnected() -> PyErr {
     PyConnectionResetError::new_err("the peer has gone away")
 }
 
-fn out_of_turn(kind: &str, why: &str) -> PyErr {
+fn out_of_turn(kind: &str, why: &AnswerError) -> PyErr {
     PyRuntimeError::new_err(format!("{kind} out of turn: {why}"))
 }

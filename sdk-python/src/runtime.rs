@@ -13,22 +13,18 @@ use pyo3::gc::{PyTraverseError, PyVisit};
 use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
+use temps_plugin_sdk::binding::{Ended, Outbox, beside};
 use temps_plugin_sdk::schema::Wire;
 use temps_plugin_sdk::{PluginManifest, PluginOptions, UiAssets};
 use tokio::runtime::Handle;
-use tokio::sync::oneshot;
 
 use crate::announced::Announced;
 use crate::bridge::{Bridge, Command, Incoming};
 use crate::core::PyCore;
 use crate::errors::{unraisable, value_error};
 use crate::exchange::Request;
-use crate::outbox::Outbox;
 use crate::scope::Common;
 use crate::websocket::WebSocket;
-
-/// How long the event loop may take to end once the plugin has: author code may hold it for ever.
-const LOOP_END: Duration = Duration::from_secs(2);
 
 /// The author's side of a running plugin. Used on the event loop's thread only.
 pub(crate) struct Handlers {
@@ -115,7 +111,7 @@ pub(crate) struct Runtime {
     bridge: Arc<Bridge>,
     core: Mutex<Option<PyCore>>,
     handlers: OnceLock<Arc<Handlers>>,
-    ended: Mutex<Option<oneshot::Sender<()>>>,
+    ended: Mutex<Option<Ended>>,
 }
 
 #[pymethods]
@@ -200,17 +196,14 @@ impl Runtime {
                 Box::new(move || temps_plugin_sdk::run_core(core, arguments))
             }
         };
-        let (ended, loop_ended) = oneshot::channel();
-        *self.ended.lock().unwrap_or_else(PoisonError::into_inner) = Some(ended);
         let bridge = Arc::clone(&self.bridge);
-        std::thread::Builder::new().name("temps-plugin".to_owned()).spawn(move || {
-            let code = run();
+        let ended = beside(run, move |code| {
             bridge.run(move |py, handlers| {
                 handlers.author.call_method1(py, "ended", (code,))?;
                 Ok(())
             });
-            end_for_sure(loop_ended, code);
         })?;
+        *self.ended.lock().unwrap_or_else(PoisonError::into_inner) = Some(ended);
         Ok(())
     }
 
@@ -256,8 +249,7 @@ impl Runtime {
     fn loop_ended(&self) {
         let ended = self.ended.lock().unwrap_or_else(PoisonError::into_inner).take();
         if let Some(ended) = ended {
-            // The thread that waits may have given up already.
-            let _ = ended.send(());
+            ended.tell();
         }
     }
 }
@@ -276,18 +268,4 @@ impl Runtime {
 
 fn not_started() -> PyErr {
     PyRuntimeError::new_err("the plugin has not started")
-}
-
-/// Ends the process if the event loop does not end in time.
-fn end_for_sure(loop_ended: oneshot::Receiver<()>, code: u8) {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build();
-    let in_time = runtime.is_ok_and(|runtime| {
-        runtime.block_on(async { tokio::time::timeout(LOOP_END, loop_ended).await.is_ok() })
-    });
-    if !in_time {
-        tracing::error!(
-            "author code holds the event loop after the plugin's end; ending without it"
-        );
-        std::process::exit(code.into());
-    }
 }

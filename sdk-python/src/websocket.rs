@@ -11,14 +11,15 @@ use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyDict, PyString};
 use temps_plugin_sdk::Problem;
+use temps_plugin_sdk::binding::Head;
+use temps_plugin_sdk::binding::flow::{self, Sent};
 use tokio::sync::oneshot;
 use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
 
-use crate::answer::{self, Head};
+use crate::answer;
 use crate::awaitable::{Done, Waiting};
 use crate::conversation::{Closed, Decision, Received, close_message};
-use crate::flow::{self, Sent};
 use crate::runtime::Handlers;
 
 enum State {
@@ -197,7 +198,7 @@ impl WebSocket {
             return Err(PyRuntimeError::new_err("a WebSocket is refused before it is accepted"));
         };
         if start {
-            *refusal = Some((Head::read(message)?, Vec::new()));
+            *refusal = Some((answer::head(message)?.0, Vec::new()));
             return Ok(());
         }
         let Some((_, body)) = refusal else {
@@ -206,10 +207,7 @@ impl WebSocket {
         body.extend_from_slice(&answer::body(message)?);
         if !answer::flag(message, "more_body")? {
             if let Some((head, body)) = refusal.take() {
-                let mut response = Response::new(Body::from(body));
-                *response.status_mut() = head.status;
-                *response.headers_mut() = head.headers;
-                refuse(decision.take(), response);
+                refuse(decision.take(), head.response(Body::from(body)));
             }
             self.state = State::Closed;
             self.unread.push_back(Received::Disconnect(Closed::with(1006)));

@@ -36,6 +36,7 @@
 //! One binary speaks both dialects of the protocol and picks by its own arguments. stdout belongs to
 //! the handshake: `println!` in your code ends up on stderr, where logs go as JSON lines.
 
+pub mod binding;
 mod caller;
 mod channel;
 mod client;

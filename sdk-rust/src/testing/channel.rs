@@ -9,7 +9,7 @@ use temps_plugin_schema::http::{header, path};
 use temps_plugin_schema::{Dialect, PluginEvent};
 use tokio::net::UnixStream;
 use tokio::sync::mpsc;
-use tokio::task::JoinHandle;
+use tokio::task::{JoinHandle, JoinSet};
 use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::client::IntoClientRequest;
 use tokio_tungstenite::tungstenite::{Error, Message};
@@ -59,23 +59,33 @@ fn refused(error: Error) -> PluginSdkError {
     PluginSdkError::new(ErrorKind::Disconnected, message).with_source(error)
 }
 
-/// Answers calls and sends events until either side ends the channel.
+/// Answers calls and sends events until either side ends the channel. An answer that takes its time holds
+/// up no other.
 async fn serve(
     mut socket: WebSocketStream<UnixStream>,
     dialect: Dialect,
     platform: TestPlatform,
     mut events: mpsc::Receiver<PluginEvent>,
 ) {
+    let mut answers = JoinSet::new();
     loop {
         let message = tokio::select! {
             received = socket.next() => match received {
                 Some(Ok(Message::Text(text))) => {
                     let Ok(request) = Request::decode(dialect, text.as_str()) else { continue };
-                    let Some(reply) = platform.answer(request) else { continue };
-                    HostMessage::Reply(reply)
+                    platform.record(&request);
+                    let platform = platform.clone();
+                    answers.spawn_blocking(move || platform.answer(request));
+                    continue;
                 }
                 Some(Ok(_)) => continue,
                 Some(Err(_)) | None => return,
+            },
+            Some(answered) = answers.join_next() => match answered {
+                Ok(Some(reply)) => HostMessage::Reply(reply),
+                Ok(None) => continue,
+                // The test's own answer has panicked.
+                Err(_) => return,
             },
             event = events.recv() => match event {
                 Some(event) => HostMessage::Event(event),

@@ -66,7 +66,7 @@ impl TestPlatform {
         self
     }
 
-    /// Answers `method` by `answer` from now on.
+    /// Answers `method` by `answer` from now on. It runs on a thread where it may block.
     ///
     /// ```
     /// use temps_plugin_sdk::schema::calls::Method;
@@ -97,11 +97,16 @@ impl TestPlatform {
         self.lock().calls.clone()
     }
 
+    /// Remembers a request.
+    pub(super) fn record(&self, request: &Request) {
+        let Request { method, params, .. } = request;
+        let recorded = RecordedCall { method: method.clone(), params: params.clone() };
+        self.lock().calls.push(recorded);
+    }
+
     /// The answer to a request; `None` when it is to have none.
     pub(super) fn answer(&self, request: Request) -> Option<Reply> {
         let Request { id, method, params } = request;
-        let recorded = RecordedCall { method: method.clone(), params: params.clone() };
-        self.lock().calls.push(recorded);
         let outcome = match Call::from_parts(&method, params) {
             Ok(call) if self.lock().ignored.contains(&call.method()) => return None,
             Ok(call) => self.outcome(&call),

@@ -60,6 +60,19 @@ impl TestUser {
         self.actor_token = Some(token.into());
         self
     }
+
+    /// The headers by which the host says who sends a request.
+    #[must_use]
+    pub fn headers(&self) -> Vec<(&'static str, String)> {
+        let mut headers = vec![
+            (header::USER_ID, self.id.clone()),
+            (header::USER_EMAIL, self.email.clone()),
+            (header::USER_ROLE, self.role.to_string()),
+            (header::USER_PERMISSIONS, self.permissions.join(",")),
+        ];
+        headers.extend(self.actor_token.clone().map(|token| (header::ACTOR_TOKEN, token)));
+        headers
+    }
 }
 
 /// A request that was not sent yet.
@@ -80,16 +93,8 @@ impl TestRequest {
 
     /// Sends it in the name of `user`.
     pub fn signed_in(mut self, user: &TestUser) -> Self {
-        let identity = [
-            (header::USER_ID, user.id.clone()),
-            (header::USER_EMAIL, user.email.clone()),
-            (header::USER_ROLE, user.role.to_string()),
-            (header::USER_PERMISSIONS, user.permissions.join(",")),
-        ];
+        let identity = user.headers().into_iter();
         self.headers.extend(identity.map(|(name, value)| (name.to_owned(), value)));
-        if let Some(token) = &user.actor_token {
-            self.headers.push((header::ACTOR_TOKEN.to_owned(), token.clone()));
-        }
         self
     }
 

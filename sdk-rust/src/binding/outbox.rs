@@ -7,9 +7,9 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use crate::Reply;
 use axum::body::Body;
 use http::Response;
-use temps_plugin_sdk::Reply;
 use tokio::runtime::Handle;
 
 /// Answers handed over at once, at most: who waits for the first of them should not wait for many.
@@ -19,7 +19,7 @@ const HOLD: Duration = Duration::from_millis(2);
 
 /// Where the answers of an event loop go.
 #[derive(Default)]
-pub(crate) struct Outbox(Mutex<Held>);
+pub struct Outbox(Mutex<Held>);
 
 #[derive(Default)]
 struct Held {
@@ -33,7 +33,7 @@ struct Held {
 impl Outbox {
     /// Hands over what is held. `busy` says whether this will be called again after what the event loop
     /// has to do now.
-    pub(crate) fn flush(self: &Arc<Self>, busy: bool, runtime: &Handle) {
+    pub fn flush(self: &Arc<Self>, busy: bool, runtime: &Handle) {
         let mut held = self.lock();
         held.busy = busy;
         let to_sweep = busy && !std::mem::replace(&mut held.swept, true);
@@ -44,7 +44,7 @@ impl Outbox {
     }
 
     /// Gives an answer: here and now, or with the others.
-    pub(crate) fn give(&self, reply: Reply, answer: Response<Body>) {
+    pub fn give(&self, reply: Reply, answer: Response<Body>) {
         let mut held = self.lock();
         if !held.busy {
             drop(held);

@@ -1,46 +1,41 @@
-//! The body of an answer, and who notices that nobody waits for it any more.
+//! The body of an answer that comes in pieces, and who notices that nobody waits for it any more.
 
 use std::pin::Pin;
-use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use bytes::Bytes;
 use http_body::Frame;
 
-use crate::bridge::Bridge;
-use crate::exchange::Request;
-use crate::flow;
+use super::flow;
 
-/// Tells the event loop that nobody waits for an answer any more, unless it was given.
-pub(crate) struct Gone {
-    bridge: Arc<Bridge>,
-    id: Option<u64>,
-}
+/// Tells author code that nobody waits for an answer any more, unless it was given.
+pub struct Gone(Option<Box<dyn FnOnce() + Send + Sync>>);
 
 impl Gone {
-    pub(crate) fn new(bridge: Arc<Bridge>, id: u64) -> Self {
-        Self { bridge, id: Some(id) }
+    /// Calls `tell` when it is dropped before [`answered`](Self::answered).
+    pub fn new(tell: impl FnOnce() + Send + Sync + 'static) -> Self {
+        Self(Some(Box::new(tell)))
     }
 
     /// The answer was given.
-    pub(crate) fn answered(&mut self) {
-        self.id = None;
+    pub fn answered(&mut self) {
+        self.0 = None;
     }
 }
 
 impl Drop for Gone {
     fn drop(&mut self) {
-        if let Some(id) = self.id {
-            self.bridge.run(move |py, handlers| handlers.with_request(py, id, Request::peer_gone));
+        if let Some(tell) = self.0.take() {
+            tell();
         }
     }
 }
 
 /// A frame of the body, or why there will be none.
-pub(crate) type Outgoing = Result<Frame<Bytes>, &'static str>;
+pub(super) type Outgoing = Result<Frame<Bytes>, &'static str>;
 
-/// The body of an answer that comes in pieces.
-pub(crate) struct Pieces {
+/// The body.
+pub(super) struct Pieces {
     pieces: flow::Receiver<Outgoing>,
     gone: Gone,
     /// What is missing of the declared length, if there is one.
@@ -48,7 +43,7 @@ pub(crate) struct Pieces {
 }
 
 impl Pieces {
-    pub(crate) fn new(
+    pub(super) fn new(
         pieces: flow::Receiver<Outgoing>,
         gone: Gone,
         declared_length: Option<u64>,

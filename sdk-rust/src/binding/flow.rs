@@ -20,20 +20,20 @@ struct Level {
 }
 
 /// Where items go in.
-pub(crate) struct Sender<T> {
+pub struct Sender<T> {
     items: mpsc::UnboundedSender<(T, usize)>,
     level: Arc<Level>,
 }
 
 /// Where they come out.
-pub(crate) struct Receiver<T> {
+pub struct Receiver<T> {
     items: mpsc::UnboundedReceiver<(T, usize)>,
     level: Arc<Level>,
 }
 
 /// What became of an item.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Sent {
+pub enum Sent {
     /// Queued; there is room for more.
     Room,
     /// Queued; wait for `resume` before sending more.
@@ -43,7 +43,7 @@ pub(crate) enum Sent {
 }
 
 /// A queue; bounded by bytes as long as the sender heeds [`Sent::Full`].
-pub(crate) fn queue<T>(resume: impl Fn() + Send + Sync + 'static) -> (Sender<T>, Receiver<T>) {
+pub fn queue<T>(resume: impl Fn() + Send + Sync + 'static) -> (Sender<T>, Receiver<T>) {
     let (sender, receiver) = mpsc::unbounded_channel();
     let level = Arc::new(Level {
         queued: AtomicUsize::new(0),
@@ -55,12 +55,12 @@ pub(crate) fn queue<T>(resume: impl Fn() + Send + Sync + 'static) -> (Sender<T>,
 
 impl<T> Sender<T> {
     /// Whether the other end is gone.
-    pub(crate) fn is_gone(&self) -> bool {
+    pub fn is_gone(&self) -> bool {
         self.items.is_closed()
     }
 
     /// Queues an item of that many bytes.
-    pub(crate) fn send(&self, item: T, bytes: usize) -> Sent {
+    pub fn send(&self, item: T, bytes: usize) -> Sent {
         let level = &self.level;
         level.queued.fetch_add(bytes, Ordering::SeqCst);
         if self.items.send((item, bytes)).is_err() {
@@ -81,12 +81,12 @@ impl<T> Sender<T> {
 
 impl<T> Receiver<T> {
     /// The next item; `None` when there will be none.
-    pub(crate) fn poll(&mut self, cx: &mut std::task::Context<'_>) -> std::task::Poll<Option<T>> {
+    pub fn poll(&mut self, cx: &mut std::task::Context<'_>) -> std::task::Poll<Option<T>> {
         self.items.poll_recv(cx).map(|item| item.map(|(item, bytes)| self.taken(item, bytes)))
     }
 
     /// [`poll`](Self::poll), awaited.
-    pub(crate) async fn next(&mut self) -> Option<T> {
+    pub async fn next(&mut self) -> Option<T> {
         std::future::poll_fn(|cx| self.poll(cx)).await
     }
 
