@@ -71,7 +71,7 @@ pub enum AnswerError {
     #[error("content-length is {0}; allowed: one number of bytes")]
     Length(String),
     /// The body has not the length that was declared: the answer is broken off.
-    #[error("content-length is {declared}, but the body has {} {sent} bytes", if *.is_all { "only" } else { "at least" })]
+    #[error("content-length is {declared}, but the body has {}{sent} bytes", if *.is_all { "" } else { "at least " })]
     OtherLength {
         /// What the head said.
         declared: u64,
@@ -144,7 +144,7 @@ impl Answering {
     ///
     /// # Errors
     /// Out of turn; a body of another length than the head says.
-    pub fn whole(&mut self, head: Head, body: Bytes) -> Result<(), AnswerError> {
+    pub fn whole(&mut self, mut head: Head, body: Bytes) -> Result<(), AnswerError> {
         self.check_unstarted()?;
         let has_none = self.has_no_body(head.status);
         let sent = body.len() as u64;
@@ -156,6 +156,11 @@ impl Answering {
             return Err(AnswerError::OtherLength { declared, sent, is_all: true });
         }
         self.progress = Progress::Complete;
+        let is_missing = head.length.is_none() && sent > 0 && head.status != StatusCode::NO_CONTENT;
+        if self.is_head && is_missing {
+            // That of the body that GET would have had.
+            head.headers.insert(CONTENT_LENGTH, sent.into());
+        }
         self.give(head.response(if has_none { Body::empty() } else { Body::from(body) }));
         Ok(())
     }

@@ -51,6 +51,8 @@ fn end_for_sure(loop_ended: oneshot::Receiver<()>, code: u8) {
         tracing::error!(
             "author code holds the event loop after the plugin's end; ending without it"
         );
-        std::process::exit(code.into());
+        // What libraries do at a process's end is left out: the event loop's thread may be in the middle
+        // of them.
+        signal_hook::low_level::exit(code.into());
     }
 }

@@ -80,9 +80,11 @@ fn run_process(core: Arc<dyn PluginCore>, beginning: Beginning) -> Result<u8, Pl
         let launch = Launch { beginning, own_thread, stop, machine: Arc::new(Machine::new()) };
         run(core, manifest, launch).await
     };
-    // The thread that would return the code is not coming back from author code.
-    let ended =
-        own_thread::live(&runtime, life, jobs, |ended| std::process::exit(exit_code(ended).into()));
+    // The thread that would return the code is not coming back from author code. What libraries do at
+    // a process's end is left out: that code may be in the middle of them.
+    let ended = own_thread::live(&runtime, life, jobs, |ended| {
+        signal_hook::low_level::exit(exit_code(ended).into())
+    });
     // Author threads that are still busy must not keep the process.
     runtime.shutdown_background();
     Ok(ended.map_or(0, exit_code))

@@ -6,34 +6,33 @@
 
 use std::future::Future;
 use std::panic::AssertUnwindSafe;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use futures_util::FutureExt;
 use tokio::runtime::Runtime;
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{Notify, mpsc, oneshot};
+use tokio::task::JoinError;
+use tokio::time::timeout;
 
 use super::core::BoxFuture;
 use crate::{ErrorKind, PluginSdkError};
 
+/// How long this thread may take to learn that the plugin's life has ended. Code that awaits lets go at
+/// once; code that blocks may never.
+const LETTING_GO: Duration = Duration::from_millis(100);
+
 type Job = BoxFuture<'static, ()>;
 
 /// Where a plugin's life sends author code.
-pub(crate) struct OwnThread {
-    jobs: mpsc::UnboundedSender<Job>,
-    busy: Arc<AtomicBool>,
-}
+pub(crate) struct OwnThread(mpsc::UnboundedSender<Job>);
 
 /// The other end, for [`live`].
-pub(crate) struct Jobs {
-    queue: mpsc::UnboundedReceiver<Job>,
-    busy: Arc<AtomicBool>,
-}
+pub(crate) struct Jobs(mpsc::UnboundedReceiver<Job>);
 
 pub(crate) fn own_thread() -> (OwnThread, Jobs) {
     let (jobs, queue) = mpsc::unbounded_channel();
-    let busy = Arc::new(AtomicBool::new(false));
-    (OwnThread { jobs, busy: Arc::clone(&busy) }, Jobs { queue, busy })
+    (OwnThread(jobs), Jobs(queue))
 }
 
 impl OwnThread {
@@ -46,16 +45,12 @@ impl OwnThread {
     ) -> Result<T, PluginSdkError> {
         let failed = |how: &str| PluginSdkError::new(ErrorKind::Start, format!("{what} {how}"));
         let (sender, outcome) = oneshot::channel();
-        let busy = Arc::clone(&self.busy);
         let job = async move {
             let outcome = AssertUnwindSafe(code).catch_unwind().await;
-            // Before anyone learns of it: a life that ends now is not held up by this code.
-            busy.store(false, Ordering::SeqCst);
             // What comes too late is waited for no more.
             drop(sender.send(outcome));
         };
-        self.busy.store(true, Ordering::SeqCst);
-        self.jobs.send(Box::pin(job)).map_err(|_| failed("was not run: the plugin has ended"))?;
+        self.0.send(Box::pin(job)).map_err(|_| failed("was not run: the plugin has ended"))?;
         match outcome.await {
             Ok(Ok(value)) => Ok(value),
             Ok(Err(_panic)) => Err(failed("panicked; the log line before says where")),
@@ -66,8 +61,9 @@ impl OwnThread {
 
 /// Carries a plugin's life on this thread, and runs here what the life sends.
 ///
-/// A life that ends while author code still holds the thread is handed to `stranded`, on a worker;
-/// there is nothing to return then, should that code ever let go.
+/// A life that ends while author code awaits something takes the thread back. One that ends while that
+/// code blocks the thread is handed to `stranded`, on a worker; there is nothing to return then, should
+/// that code ever let go.
 pub(crate) fn live<T: Send + 'static>(
     runtime: &Runtime,
     life: impl Future<Output = T> + Send + 'static,
@@ -75,27 +71,65 @@ pub(crate) fn live<T: Send + 'static>(
     stranded: impl FnOnce(T) + Send + 'static,
 ) -> Option<T> {
     let mut life = Box::pin(life);
-    let job = match runtime.block_on(until_job(&mut life, &mut jobs)) {
+    let mut job = match runtime.block_on(until_job(&mut life, &mut jobs)) {
         Next::Ended(ended) => return Some(ended),
         Next::Job(job) => job,
     };
-    let busy = Arc::clone(&jobs.busy);
-    let mut life = runtime.spawn(async move {
-        let ended = life.await;
-        if busy.load(Ordering::SeqCst) {
-            stranded(ended);
-            return None;
+    let end = Arc::new(End::default());
+    let life = runtime.spawn(life);
+    runtime.spawn({
+        let end = Arc::clone(&end);
+        async move {
+            end.put(life.await);
+            if timeout(LETTING_GO, end.taken.notified()).await.is_err()
+                && let Some(Ok(ended)) = end.take()
+            {
+                stranded(ended);
+            }
         }
-        Some(ended)
     });
-    runtime.block_on(job);
-    loop {
-        match runtime.block_on(until_job(&mut life, &mut jobs)) {
-            Next::Ended(Ok(ended)) => return ended,
-            // The life itself panicked, as it would have here.
-            Next::Ended(Err(error)) => std::panic::resume_unwind(error.into_panic()),
-            Next::Job(job) => runtime.block_on(job),
+    let ended = runtime.block_on(async {
+        loop {
+            tokio::select! {
+                () = end.put.notified() => return end.take(),
+                () = &mut job => {}
+            }
+            tokio::select! {
+                () = end.put.notified() => return end.take(),
+                Some(next) = jobs.0.recv() => job = next,
+            }
         }
+    });
+    match ended? {
+        Ok(ended) => Some(ended),
+        // The life itself panicked, as it would have here.
+        Err(error) => std::panic::resume_unwind(error.into_panic()),
+    }
+}
+
+/// How a life has ended, for whoever is the first to take it.
+struct End<T> {
+    ended: Mutex<Option<Result<T, JoinError>>>,
+    put: Notify,
+    taken: Notify,
+}
+
+impl<T> Default for End<T> {
+    fn default() -> Self {
+        Self { ended: Mutex::new(None), put: Notify::new(), taken: Notify::new() }
+    }
+}
+
+impl<T> End<T> {
+    fn put(&self, ended: Result<T, JoinError>) {
+        *self.ended.lock().unwrap_or_else(PoisonError::into_inner) = Some(ended);
+        self.put.notify_one();
+    }
+
+    fn take(&self) -> Option<Result<T, JoinError>> {
+        let ended = self.ended.lock().unwrap_or_else(PoisonError::into_inner).take();
+        self.taken.notify_one();
+        ended
     }
 }
 
@@ -107,7 +141,7 @@ enum Next<T> {
 async fn until_job<F: Future + Unpin>(life: &mut F, jobs: &mut Jobs) -> Next<F::Output> {
     tokio::select! {
         ended = life => Next::Ended(ended),
-        Some(job) = jobs.queue.recv() => Next::Job(job),
+        Some(job) = jobs.0.recv() => Next::Job(job),
     }
 }
 
@@ -151,6 +185,25 @@ mod tests {
         let ended: Option<Result<(), _>> = live(&runtime(), life, jobs, drop);
         let error = ended.unwrap().unwrap_err().to_string();
         assert!(error.starts_with("router() panicked"), "{error}");
+    }
+
+    #[test]
+    fn a_life_that_ends_takes_the_thread_back_from_code_that_awaits() {
+        let (own_thread, jobs) = own_thread();
+        let life = async move {
+            let (running, runs) = oneshot::channel();
+            let code = async move {
+                running.send(()).unwrap();
+                std::future::pending::<()>().await;
+            };
+            tokio::select! {
+                _ = own_thread.run("code", code) => panic!("the code never ends"),
+                running = runs => running.unwrap(),
+            }
+            "life"
+        };
+        let ended = live(&runtime(), life, jobs, |_| panic!("nothing was stranded"));
+        assert_eq!(ended, Some("life"));
     }
 
     #[test]

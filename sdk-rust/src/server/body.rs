@@ -45,8 +45,10 @@ impl HttpBody for RequestBody {
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, hyper::Error>>> {
         let Some(incoming) = &mut self.0 else { return Poll::Ready(None) };
-        let frame = std::task::ready!(Pin::new(incoming).poll_frame(cx));
-        if !matches!(frame, Some(Ok(_))) {
+        let frame = std::task::ready!(Pin::new(&mut *incoming).poll_frame(cx));
+        // hyper tells of the end of a body with a length only with the next request, if the answer came
+        // before it.
+        if !matches!(frame, Some(Ok(_))) || incoming.is_end_stream() {
             self.0 = None;
         }
         Poll::Ready(frame)

@@ -83,7 +83,9 @@ impl TestPlatform {
         method: Method,
         answer: impl Fn(&Call) -> Result<Value, ErrorBody> + Send + Sync + 'static,
     ) {
-        self.lock().answers.insert(method, Arc::new(Box::new(answer)));
+        let mut held = self.lock();
+        held.ignored.remove(&method);
+        held.answers.insert(method, Arc::new(Box::new(answer)));
     }
 
     /// Leaves `method` unanswered from now on, as a host that hangs does.
