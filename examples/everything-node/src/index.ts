@@ -1,0 +1,56 @@
+/**
+ * The everything profile (PROTOCOL.md, appendix A) over the Node SDK: each feature of the SDK, within
+ * reach of a test harness.
+ */
+
+import { appendFile } from "node:fs/promises";
+import { join } from "node:path";
+import { createManifest, type PluginContext, runPlugin } from "temps-plugin";
+import { listener } from "./app.js";
+import { document } from "./openapi.js";
+import { Recorded } from "./recorded.js";
+import { webSockets } from "./websocket.js";
+
+const VERSION = "0.1.0";
+
+const recorded = new Recorded();
+
+await runPlugin({
+  manifest: () =>
+    createManifest("everything-node", VERSION)
+      .displayName("Everything (Node)")
+      .description("Exercises every feature of the SDK")
+      .addNav("Everything", "boxes", "/everything-node", { section: "platform", order: 90 })
+      .event("*")
+      .capability("api_read")
+      .capability("api_write")
+      .requestPermissions(
+        "ai_generate",
+        "projects_read",
+        "environments_read",
+        "deployments_read",
+        "events_read",
+        "api_read",
+        "api_write",
+      )
+      .publicPath("/public")
+      .build(),
+  handler: (ctx) => listener(ctx, recorded),
+  upgrade: webSockets,
+  uiDist: "ui",
+  openapi: document(VERSION),
+  onStart: (ctx) => note(ctx, "start"),
+  onShutdown: (ctx) => note(ctx, "stop"),
+  onEvent(_ctx, event) {
+    recorded.add(event);
+    const data = event.data as { fail?: unknown } | null;
+    if (data?.fail === true) {
+      throw new Error("the event asked for a failing handler");
+    }
+  },
+});
+
+/** Appends a line to `lifecycle.log`. */
+async function note(ctx: PluginContext, what: string): Promise<void> {
+  await appendFile(join(ctx.dataDir, "lifecycle.log"), `${what}\n`);
+}

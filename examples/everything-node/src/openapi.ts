@@ -1,0 +1,24 @@
+/** The OpenAPI document of the routes a person may want to try. */
+
+const ROUTES = [
+  ["/whoami", "get", "Who the host says you are"],
+  ["/private", "get", "The same, for signed-in callers only"],
+  ["/public/hello", "get", "Within reach without signing in"],
+  ["/context", "get", "How this plugin was started"],
+  ["/events", "get", "The events received so far"],
+  ["/call", "post", "Makes a call over the channel"],
+  ["/api", "post", "Makes a call to the platform's API in your name"],
+  ["/print", "post", "Prints to standard output"],
+] as const;
+
+export function document(version: string): object {
+  const paths = ROUTES.map(([path, method, summary]) => {
+    const operation = { summary, responses: { "200": { description: "Done" } } };
+    return [path, { [method]: operation }];
+  });
+  return {
+    openapi: "3.1.0",
+    info: { title: "everything-node", version },
+    paths: Object.fromEntries(paths),
+  };
+}

@@ -1,0 +1,4 @@
+import { runPlugin } from "temps-plugin";
+import { plugin } from "./plugin.js";
+
+await runPlugin(plugin());
