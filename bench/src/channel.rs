@@ -138,6 +138,43 @@ pub fn measure(effort: Effort) -> Result<Vec<Row>, BenchError> {
     Ok(rows.flat_map(|(place, series)| series.rows(place)).collect())
 }
 
+/// Times events to a plugin in another language, in every placement, beside `on_event_async` of the
+/// Rust SDK. `key` is how the names of its rows begin, `language` what people call it.
+///
+/// # Errors
+/// When a side fails to answer.
+pub(crate) fn events_beside_rust(
+    key: &str,
+    language: &str,
+    mut ours: Answering,
+    effort: Effort,
+) -> Result<Vec<Row>, BenchError> {
+    let mut rust = Answering::start(Hook::Async)?;
+    let processors = Processors::all()?;
+    let mut series = Placement::ALL.map(|_| [Series::default(), Series::default()]);
+    for round in 0..effort.rounds {
+        if round % 10 == 0 {
+            eprintln!("{key}-event: round {} of {}", round + 1, effort.rounds);
+        }
+        for (place, [by_ours, by_rust]) in Placement::ALL.into_iter().zip(&mut series) {
+            processors.place(place, &[&ours.process, &rust.process])?;
+            by_ours.push(events_to(&mut ours, effort.trips)?);
+            by_rust.push(events_to(&mut rust, effort.trips)?);
+        }
+    }
+    processors.place(Placement::Free, &[])?;
+    let rows = Placement::ALL.into_iter().zip(&series).map(|(place, [by_ours, by_rust])| {
+        let what = format!("{language}: event, async handler, {}", place.name());
+        let row = Row::compare(&format!("{key}-event-{}", place.name()), &what, Unit::Seconds)
+            .between(by_ours, by_rust);
+        match place {
+            Placement::Together | Placement::Apart => row.goal(Goal::RatioAtMost(3.0)),
+            Placement::Free => row,
+        }
+    });
+    Ok(rows.collect())
+}
+
 /// What is at the other end of the round trips.
 struct Ends {
     ping: Process,
@@ -206,7 +243,7 @@ fn pings_to(socket: &Path, trips: u64) -> Result<f64, BenchError> {
 }
 
 /// The median of `trips` events from the host to the plugin's handler and its answer.
-pub(crate) fn events_to(plugin: &mut Answering, trips: u64) -> Result<f64, BenchError> {
+fn events_to(plugin: &mut Answering, trips: u64) -> Result<f64, BenchError> {
     timed(trips, || plugin.events(1))
 }
 

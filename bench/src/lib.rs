@@ -11,6 +11,7 @@
 //! - [`memory`] looks at resident memory, idle and over a million requests.
 //! - [`size`] looks at files.
 //! - [`python`] does all of this with the Python package, beside servers that Python programs run in.
+//! - [`node`] does so with the Node package, beside `node:http`.
 //!
 //! Around them, [`process`] starts what is measured, [`placement`] says on which processors it runs,
 //! [`host`] is the smallest host there can be, and [`app`] is the route that both sides serve.
@@ -21,6 +22,7 @@ mod error;
 pub mod host;
 pub mod load;
 pub mod memory;
+pub mod node;
 pub mod placement;
 pub mod process;
 pub mod python;

@@ -67,32 +67,50 @@ impl Resident {
     }
 }
 
+/// The rounds of one process.
+#[derive(Debug, Default)]
+pub(crate) struct Residents {
+    /// Everything resident.
+    pub(crate) all: Series,
+    /// What the process allocated.
+    pub(crate) allocated: Series,
+}
+
+impl Residents {
+    /// Looks at the process once more.
+    ///
+    /// # Errors
+    /// When it has ended.
+    pub(crate) fn look(&mut self, process: &Process) -> Result<(), BenchError> {
+        let resident = Resident::of(process)?;
+        self.all.push(resident.all as f64);
+        self.allocated.push(resident.anonymous as f64);
+        Ok(())
+    }
+}
+
 /// The minimal plugin with its channel open and nothing to do, beside the bare server.
 ///
 /// # Errors
 /// When it does not start.
 pub fn idle(rounds: usize) -> Result<[Row; 2], BenchError> {
-    let [mut all, mut anonymous] = [Series::default(), Series::default()];
-    let [mut bare_all, mut bare_anonymous] = [Series::default(), Series::default()];
+    let (mut ours, mut theirs) = (Residents::default(), Residents::default());
     for round in 0..rounds {
         eprintln!("idle memory: round {} of {rounds}", round + 1);
         let plugin = Process::plugin(Binary::Minimal, Dialect::Two, &[])?;
         let channel = Channel::open(&plugin.socket())?;
         let bare = Process::bare(Binary::Bare, &[])?;
         std::thread::sleep(SETTLE);
-        let (ours, theirs) = (Resident::of(&plugin)?, Resident::of(&bare)?);
+        ours.look(&plugin)?;
+        theirs.look(&bare)?;
         drop(channel);
-        all.push(ours.all as f64);
-        anonymous.push(ours.anonymous as f64);
-        bare_all.push(theirs.all as f64);
-        bare_anonymous.push(theirs.anonymous as f64);
     }
     Ok([
         Row::compare("idle-memory", "idle memory, channel open", Unit::Bytes)
-            .between(&all, &bare_all)
+            .between(&ours.all, &theirs.all)
             .goal(Goal::AtMost(IDLE_BYTES)),
         Row::compare("idle-allocated", "of it, allocated (RssAnon)", Unit::Bytes)
-            .between(&anonymous, &bare_anonymous),
+            .between(&ours.allocated, &theirs.allocated),
     ])
 }
 

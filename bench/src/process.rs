@@ -118,9 +118,18 @@ impl Process {
     /// # Errors
     /// When it does not start.
     pub fn bare(binary: Binary, more: &[&str]) -> Result<Self, BenchError> {
-        let dir = directory()?;
         let mut command = Command::new(binary.path()?);
-        command.arg("--socket-path").arg(dir.path().join("p.sock")).args(more);
+        command.args(more);
+        Self::bare_by(command)
+    }
+
+    /// [`bare`](Self::bare) that some other program is.
+    ///
+    /// # Errors
+    /// When it does not start.
+    pub fn bare_by(mut command: Command) -> Result<Self, BenchError> {
+        let dir = directory()?;
+        command.arg("--socket-path").arg(dir.path().join("p.sock"));
         Self::start(command, dir, |_, stdout| read_line(stdout, "listening"))
     }
 

@@ -1,11 +1,13 @@
 //! Which measurements there are, and how much of each.
 
+use std::str::FromStr;
 use std::time::{Duration, Instant};
 
 use clap::ValueEnum;
 use temps_plugin_schema::Dialect;
 
 use crate::host::Channel;
+use crate::node::{self, Node};
 use crate::process::{Binary, Process};
 use crate::python::{self, Python};
 use crate::report::{Report, Row};
@@ -40,6 +42,50 @@ pub enum Measurement {
     PythonIdle,
     /// Events in Python.
     PythonEvent,
+    /// Requests per second to a fetch handler, beside `node:http`.
+    NodeThroughput,
+    /// The time of a request to it at one connection.
+    NodeLatency,
+    /// Requests per second to a route of Express's.
+    NodeExpress,
+    /// Requests per second to a route of Fastify's.
+    NodeFastify,
+    /// From start to `ready` of a Node plugin.
+    NodeSpawn,
+    /// Memory of an idle Node plugin.
+    NodeIdle,
+    /// Events in Node.
+    NodeEvent,
+}
+
+/// One measurement by its name, or all of a language's by its name.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Selection(Vec<Measurement>);
+
+impl FromStr for Selection {
+    type Err = String;
+
+    fn from_str(wanted: &str) -> Result<Self, Self::Err> {
+        let all = Measurement::value_variants();
+        let of_language = |name: &str| {
+            name.strip_prefix(wanted).is_some_and(|rest| rest.is_empty() || rest.starts_with('-'))
+        };
+        let chosen: Vec<_> = all.iter().copied().filter(|one| of_language(&one.name())).collect();
+        if !chosen.is_empty() {
+            return Ok(Self(chosen));
+        }
+        let names: Vec<_> = all.iter().map(|one| one.name()).collect();
+        Err(format!("there are {}; python and node are all of theirs", names.join(", ")))
+    }
+}
+
+/// What the rows of other languages run on: each is there, or the reason why not.
+#[derive(Debug, Clone, Copy)]
+pub struct Languages<'a> {
+    /// For the Python rows.
+    pub python: Result<&'a Python, &'a str>,
+    /// For the Node rows.
+    pub node: Result<&'a Node, &'a str>,
 }
 
 /// How much to do.
@@ -71,21 +117,21 @@ const QUICK: Effort = Effort {
     growth: memory::Effort { requests: 50_000, events: 5_000, reconnects: 50 },
 };
 
-/// Makes every measurement, or those in `only`. `python` is an interpreter, or why there is none.
+/// Makes every measurement, or those in `only`.
 ///
 /// # Errors
 /// When something under measure does not do its part; a missed goal is no error.
 pub fn run(
     quick: bool,
-    only: &[Measurement],
-    python: Result<&Python, &str>,
+    only: &[Selection],
+    languages: Languages<'_>,
 ) -> Result<Report, BenchError> {
     let start = Instant::now();
     let effort = if quick { QUICK } else { FULL };
     let mut rows = Vec::new();
     for measurement in Measurement::value_variants() {
-        if only.is_empty() || only.contains(measurement) {
-            rows.extend(measurement.run(&effort, python)?);
+        if only.is_empty() || only.iter().any(|chosen| chosen.0.contains(measurement)) {
+            rows.extend(measurement.run(&effort, languages)?);
         }
     }
     Ok(Report {
@@ -98,11 +144,8 @@ pub fn run(
 }
 
 impl Measurement {
-    fn run(self, effort: &Effort, python: Result<&Python, &str>) -> Result<Vec<Row>, BenchError> {
-        let in_python = |measure: &dyn Fn(&Python) -> Result<Vec<Row>, BenchError>| match python {
-            Ok(python) => measure(python),
-            Err(why) => Ok(vec![Row::not_measured(&self.name(), why)]),
-        };
+    fn run(self, effort: &Effort, languages: Languages<'_>) -> Result<Vec<Row>, BenchError> {
+        let Languages { python, node } = languages;
         Ok(match self {
             Self::Throughput => {
                 let servers = Servers::start()?;
@@ -118,14 +161,41 @@ impl Measurement {
             Self::Growth => memory::growth(effort.growth)?.into(),
             Self::Size => vec![size::measure()?],
             Self::PythonThroughput => {
-                in_python(&|python| python::throughput(python, effort.throughput))?
+                self.on(python, |python| python::throughput(python, effort.throughput))?
             }
-            Self::PythonLatency => in_python(&|python| python::latency(python, effort.latency))?,
-            Self::PythonFastapi => in_python(&|python| python::fastapi(python, effort.throughput))?,
-            Self::PythonSpawn => in_python(&|python| python::spawn(python, effort.spawns))?,
-            Self::PythonIdle => in_python(&|python| python::idle(python, effort.idle))?,
-            Self::PythonEvent => in_python(&|python| python::events(python, effort.channel))?,
+            Self::PythonLatency => {
+                self.on(python, |python| python::latency(python, effort.latency))?
+            }
+            Self::PythonFastapi => {
+                self.on(python, |python| python::fastapi(python, effort.throughput))?
+            }
+            Self::PythonSpawn => self.on(python, |python| python::spawn(python, effort.spawns))?,
+            Self::PythonIdle => self.on(python, |python| python::idle(python, effort.idle))?,
+            Self::PythonEvent => {
+                self.on(python, |python| python::events(python, effort.channel))?
+            }
+            Self::NodeThroughput => {
+                self.on(node, |node| node::throughput(node, effort.throughput))?
+            }
+            Self::NodeLatency => self.on(node, |node| node::latency(node, effort.latency))?,
+            Self::NodeExpress => self.on(node, |node| node::express(node, effort.throughput))?,
+            Self::NodeFastify => self.on(node, |node| node::fastify(node, effort.throughput))?,
+            Self::NodeSpawn => self.on(node, |node| node::spawn(node, effort.spawns))?,
+            Self::NodeIdle => self.on(node, |node| node::idle(node, effort.idle))?,
+            Self::NodeEvent => self.on(node, |node| node::events(node, effort.channel))?,
         })
+    }
+
+    /// Makes a measurement on a language, or says why not.
+    fn on<L>(
+        self,
+        language: Result<&L, &str>,
+        measure: impl FnOnce(&L) -> Result<Vec<Row>, BenchError>,
+    ) -> Result<Vec<Row>, BenchError> {
+        match language {
+            Ok(language) => measure(language),
+            Err(why) => Ok(vec![Row::not_measured(&self.name(), why)]),
+        }
     }
 
     /// What `--only` calls it.
@@ -147,5 +217,28 @@ impl Servers {
         let plugin = Process::plugin(Binary::Plugin, Dialect::Two, &[])?;
         let channel = Channel::open(&plugin.socket())?;
         Ok(Self { plugin, bare: Process::bare(Binary::Bare, &[])?, _channel: channel })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_selects_one_measurement_and_a_language_all_of_its_own() {
+        let selected = |name: &str| name.parse::<Selection>().unwrap().0;
+        assert_eq!(selected("spawn"), [Measurement::Spawn]);
+        assert_eq!(selected("node-spawn"), [Measurement::NodeSpawn]);
+        let node = selected("node");
+        assert!(node.contains(&Measurement::NodeIdle), "{node:?}");
+        assert!(node.iter().all(|one| one.name().starts_with("node-")), "{node:?}");
+    }
+
+    #[test]
+    fn a_name_that_selects_nothing_is_told_what_there_is() {
+        for wrong in ["", "nod", "node-", "speed"] {
+            let error = wrong.parse::<Selection>().unwrap_err();
+            assert!(error.contains("node-throughput") && error.contains("size"), "{error}");
+        }
     }
 }

@@ -1,31 +1,35 @@
 //! `cargo xtask bench`: builds the benchmark with optimisations and runs it.
 //!
 //! What is measured and how lives in `bench/`; this file passes the arguments on, and makes the
-//! environment that the Python rows are measured in.
+//! environments that the Python and the Node rows are measured in.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use crate::command::{cargo, run as run_command};
 use crate::error::XtaskError;
-use crate::{python, repository};
+use crate::{node, python, repository};
 
 const PACKAGE: &str = "temps-plugin-bench";
 /// What the Python package is measured beside.
 const REQUIREMENTS: &str = "bench/python/requirements-bench.txt";
 /// How the names of the measurements begin that need Python.
 const IN_PYTHON: &str = "python";
+/// How the names of the measurements begin that need Node.
+const IN_NODE: &str = "node";
 
 /// Measure what the SDKs cost beside the same thing without them.
 #[derive(Debug, clap::Args)]
 #[command(
     after_help = "Nothing is asserted: goals are shown as met or missed, and the exit code is 0 \
-                  either way. The rows in Python need Python 3.10 or later, and are shown as not \
-                  measured without it.\n\nExamples:\n  \
-                  cargo xtask bench                     everything, in about six minutes\n  \
+                  either way. The rows in Python need Python 3.10 or later, those in Node need \
+                  Node.js 20 or later with npm; without them they are shown as not \
+                  measured.\n\nExamples:\n  \
+                  cargo xtask bench                     everything, in about ten minutes\n  \
                   cargo xtask bench --quick             rough numbers, soon\n  \
                   cargo xtask bench --only channel      one measurement; a wrong name lists them all\n  \
-                  cargo xtask bench --only python-idle  one in Python"
+                  cargo xtask bench --only python-idle  one in Python\n  \
+                  cargo xtask bench --only node         all of those in Node"
 )]
 pub(crate) struct Args {
     /// Fewer and shorter rounds: rough numbers, soon.
@@ -34,7 +38,7 @@ pub(crate) struct Args {
     /// Where the numbers go as JSON; target/bench.json in the repository unless given.
     #[arg(long, value_name = "FILE")]
     json: Option<PathBuf>,
-    /// Make this measurement only; may be given several times.
+    /// Make this measurement only, or those of this language; may be given several times.
     #[arg(long, value_name = "NAME")]
     only: Vec<String>,
 }
@@ -49,14 +53,28 @@ pub(crate) fn run(args: &Args) -> Result<(), XtaskError> {
     for name in &args.only {
         bench.args(["--only", name]);
     }
-    if args.only.is_empty() || args.only.iter().any(|name| name.starts_with(IN_PYTHON)) {
+    if args.wants(IN_PYTHON) {
         if python::present() {
             bench.arg("--python").arg(environment()?);
         } else {
             bench.args(["--without-python", &format!("missing here: {}", python::MISSING)]);
         }
     }
+    if args.wants(IN_NODE) {
+        if node::present() {
+            bench.arg("--node").arg(node::bench_folder()?.path());
+        } else {
+            bench.args(["--without-node", &format!("missing here: {}", node::MISSING)]);
+        }
+    }
     run_command(&mut bench)
+}
+
+impl Args {
+    /// Whether measurements were asked for whose names begin so.
+    fn wants(&self, start: &str) -> bool {
+        self.only.is_empty() || self.only.iter().any(|name| name.starts_with(start))
+    }
 }
 
 /// A virtual environment under target/bench-python with the package of now and what it is measured

@@ -1,6 +1,7 @@
 //! `cargo xtask conformance`: every example plugin through the conformance suite, in both dialects,
 //! ending in one table.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -12,6 +13,10 @@ use crate::error::XtaskError;
 use crate::{plugins, repository};
 
 const RUNNER: &str = "temps-plugin-conformance";
+/// How the names of the plugins begin that implement the everything profile.
+const EVERYTHING: &str = "everything-";
+/// The one that the others are held against.
+const MODEL: &str = "everything-rust";
 
 /// Build every example plugin and put each through the conformance suite in both dialects.
 #[derive(Debug, Default, clap::Args)]
@@ -61,6 +66,7 @@ pub(crate) fn run(args: &Args) -> Result<(), XtaskError> {
     fs::create_dir_all(&directory).map_err(XtaskError::file("create", &directory))?;
     let mut rows = Vec::new();
     let mut not_conformant = Vec::new();
+    let mut everything = BTreeMap::new();
     for plugin in &plugins {
         eprintln!("{}: running the suite", plugin.name);
         let file = directory.join(format!("{}.json", plugin.name));
@@ -75,8 +81,12 @@ pub(crate) fn run(args: &Args) -> Result<(), XtaskError> {
             ));
         }
         rows.extend([1, 2].map(|dialect| Row::of(plugin, dialect, &report)));
+        if plugin.name.starts_with(EVERYTHING) {
+            everything.insert(plugin.name.clone(), report.results);
+        }
     }
     show_table(&rows);
+    not_conformant.extend(differences(&everything));
     if not_conformant.is_empty() { Ok(()) } else { Err(XtaskError::NotConformant(not_conformant)) }
 }
 
@@ -132,6 +142,40 @@ fn show_failures(plugin: &Built, report: &Report) {
     }
 }
 
+/// Every check that ends otherwise with one implementation of the everything profile than with the
+/// model: the same plugin in another language is to behave the same.
+fn differences(everything: &BTreeMap<String, Vec<CheckResult>>) -> Vec<String> {
+    let Some(model) = everything.get(MODEL) else {
+        return Vec::new();
+    };
+    let expected = statuses(model);
+    let mut differences = Vec::new();
+    for (name, results) in everything {
+        let seen = statuses(results);
+        let checks: BTreeSet<_> = expected.keys().chain(seen.keys()).collect();
+        for key @ (check, dialect) in checks {
+            let [seen, expected] = [&seen, &expected].map(|statuses| statuses.get(key));
+            if seen != expected {
+                let [seen, expected] =
+                    [seen, expected].map(|status| status.copied().unwrap_or("not made"));
+                differences.push(format!(
+                    "{name} (dialect {dialect}): {check}: {seen}, and with {MODEL} {expected}"
+                ));
+            }
+        }
+    }
+    differences
+}
+
+/// How each check ended, by its name and the dialect.
+fn statuses(results: &[CheckResult]) -> BTreeMap<(&str, u32), &str> {
+    let mut statuses = BTreeMap::new();
+    for CheckResult { check, dialect, status, .. } in results {
+        statuses.insert((check.as_str(), *dialect), status.as_str());
+    }
+    statuses
+}
+
 /// One line of the table.
 struct Row {
     plugin: String,
@@ -178,4 +222,44 @@ fn show_table(rows: &[Row]) {
         sum(|row| row.failed + row.warnings),
         sum(|row| row.skipped)
     );
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn result(check: &str, dialect: u32, status: &str) -> CheckResult {
+        CheckResult {
+            check: check.to_owned(),
+            dialect,
+            severity: "MUST".to_owned(),
+            status: status.to_owned(),
+            expected: String::new(),
+            seen: String::new(),
+            message: String::new(),
+        }
+    }
+
+    #[test]
+    fn what_ends_otherwise_than_with_the_model_is_named() {
+        let model =
+            vec![result("a", 1, "passed"), result("a", 2, "passed"), result("b", 2, "passed")];
+        let other =
+            vec![result("a", 1, "passed"), result("a", 2, "skipped"), result("c", 1, "passed")];
+        let everything = [(MODEL.to_owned(), model), ("everything-node".to_owned(), other)];
+        assert_eq!(
+            differences(&everything.into()),
+            [
+                "everything-node (dialect 2): a: skipped, and with everything-rust passed",
+                "everything-node (dialect 2): b: not made, and with everything-rust passed",
+                "everything-node (dialect 1): c: passed, and with everything-rust not made",
+            ]
+        );
+    }
+
+    #[test]
+    fn without_the_model_there_is_nothing_to_hold_against() {
+        let alone = [("everything-node".to_owned(), vec![result("a", 1, "skipped")])];
+        assert!(differences(&alone.into()).is_empty());
+    }
 }

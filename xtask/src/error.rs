@@ -43,6 +43,14 @@ pub(crate) enum XtaskError {
         /// What there is.
         known: Vec<String>,
     },
+    /// A step of `cargo xtask test` that does not exist was asked for.
+    #[error("no step has {found:?} in its name; there are:\n{}", known.join("\n"))]
+    UnknownStep {
+        /// What was asked for.
+        found: String,
+        /// What there is.
+        known: Vec<&'static str>,
+    },
     /// Plugins did not hold to the protocol. The report of each was shown.
     #[error("not conformant:\n{}", lines(_0))]
     NotConformant(Vec<String>),

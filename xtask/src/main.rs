@@ -10,6 +10,7 @@ mod bench;
 mod command;
 mod conformance;
 mod error;
+mod node;
 mod plugins;
 mod python;
 mod repository;
@@ -41,7 +42,7 @@ enum Chore {
     Test(test::Args),
     /// Build every example plugin into target/plugins, one executable file each.
     Plugins(plugins::Args),
-    /// Generate schema/json and the Python types from the wire types.
+    /// Generate schema/json and the types of the SDKs from the wire types.
     Schema(schema::Args),
     /// Measure what the SDK costs beside the same thing without it.
     Bench(bench::Args),

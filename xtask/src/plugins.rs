@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use crate::command::{self, Built};
 use crate::error::XtaskError;
-use crate::{python, repository};
+use crate::{node, python, repository};
 
 /// Build every example plugin into target/plugins, one executable file each.
 #[derive(Debug, clap::Args)]
@@ -37,6 +37,7 @@ pub(crate) fn build() -> Result<Vec<Built>, XtaskError> {
         plugins.push(Built { name: built.name, path });
     }
     plugins.extend(python::build_plugins(&directory)?);
+    plugins.extend(node::build_plugins(&directory)?);
     plugins.sort_by(|a, b| a.name.cmp(&b.name));
     Ok(plugins)
 }

@@ -7,7 +7,7 @@ use temps_plugin_schema::Dialect;
 
 use crate::BenchError;
 use crate::host::Channel;
-use crate::memory::{MB, Resident, SETTLE};
+use crate::memory::{MB, Residents, SETTLE};
 use crate::process::{self, Process};
 use crate::report::{Goal, Row, Unit};
 use crate::rounds::Series;
@@ -61,7 +61,7 @@ pub fn spawn(python: &Python, rounds: usize) -> Result<Vec<Row>, BenchError> {
 /// When something does not start.
 pub fn idle(python: &Python, rounds: usize) -> Result<Vec<Row>, BenchError> {
     let (mut bare, mut plugin, mut with_uvloop) =
-        (Memory::default(), Memory::default(), Memory::default());
+        (Residents::default(), Residents::default(), Residents::default());
     for round in 0..rounds {
         eprintln!("python-idle: round {} of {rounds}", round + 1);
         let interpreter = Process::waiting(python.command(&["bare.py"]))?;
@@ -69,9 +69,9 @@ pub fn idle(python: &Python, rounds: usize) -> Result<Vec<Row>, BenchError> {
         let on_uvloop = python.plugin(PROGRAM, Dialect::Two, &[WITH_UVLOOP])?;
         let channels = [Channel::open(&plain.socket())?, Channel::open(&on_uvloop.socket())?];
         std::thread::sleep(SETTLE);
-        bare.push(Resident::of(&interpreter)?);
-        plugin.push(Resident::of(&plain)?);
-        with_uvloop.push(Resident::of(&on_uvloop)?);
+        bare.look(&interpreter)?;
+        plugin.look(&plain)?;
+        with_uvloop.look(&on_uvloop)?;
         drop(channels);
     }
     let row = |name: &str, what: &str| {
@@ -85,18 +85,4 @@ pub fn idle(python: &Python, rounds: usize) -> Result<Vec<Row>, BenchError> {
             .between(&plugin.allocated, &bare.allocated),
         row("python-idle-uvloop", ", with uvloop").between(&with_uvloop.all, &bare.all),
     ])
-}
-
-/// The rounds of one process.
-#[derive(Default)]
-struct Memory {
-    all: Series,
-    allocated: Series,
-}
-
-impl Memory {
-    fn push(&mut self, resident: Resident) {
-        self.all.push(resident.all as f64);
-        self.allocated.push(resident.anonymous as f64);
-    }
 }

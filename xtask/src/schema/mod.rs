@@ -14,7 +14,7 @@ use temps_plugin_schema::json_schemas;
 
 use self::model::{Model, Unsupported};
 use crate::error::XtaskError;
-use crate::repository;
+use crate::{node, repository};
 
 /// Where the documents are. Every file below it is generated.
 const DOCUMENTS: &str = "schema/json";
@@ -49,7 +49,8 @@ pub(crate) fn run(args: &Args) -> Result<(), XtaskError> {
     let wanted = generate()?;
     let faults = compare(&wanted, &found()?);
     if args.check {
-        return report(&faults);
+        report(&faults)?;
+        return node::types(true);
     }
     for (name, fault) in faults {
         let path = repository::path(&name);
@@ -59,7 +60,8 @@ pub(crate) fn run(args: &Args) -> Result<(), XtaskError> {
         }
         println!("{} {name}", fault.mended());
     }
-    Ok(())
+    // A program in JavaScript makes these, of the documents that are written now.
+    node::types(false)
 }
 
 /// Fails when the committed files are not what the types say.
