@@ -66,6 +66,14 @@ macro_rules! calls {
                 match self { $( Self::$variant(_) => Method::$variant, )+ }
             }
 
+            /// The parameters as they go over the wire.
+            ///
+            /// # Errors
+            /// When a value in them has no form in JSON.
+            pub fn params(&self) -> serde_json::Result<Value> {
+                match self { $( Self::$variant(params) => serde_json::to_value(params), )+ }
+            }
+
             /// Reads a call from its parts.
             ///
             /// # Errors
@@ -279,6 +287,15 @@ params! {
     GetHostCapabilities -> HostCapabilities;
     GenerateAi -> GeneratedText;
     ApiCall -> ApiReply, check = Wire::validate;
+}
+
+impl std::str::FromStr for Method {
+    type Err = CallError;
+
+    fn from_str(name: &str) -> Result<Self, CallError> {
+        let known = Self::ALL.iter().copied().find(|method| method.as_str() == name);
+        known.ok_or_else(|| CallError::MethodNotFound(name.to_owned()))
+    }
 }
 
 impl Method {

@@ -7,19 +7,15 @@ use bytes::Bytes;
 use http_body::Frame;
 use napi::Status;
 use napi::threadsafe_function::ThreadsafeFunction;
-use temps_plugin_sdk::binding::Inbox;
+use temps_plugin_sdk::binding::{HookDone, Inbox};
 use temps_plugin_sdk::{PluginContext, PluginSdkError};
 use tokio::runtime::Handle;
-use tokio::sync::oneshot;
 
 use crate::exchange::Incoming;
 
 /// Wakes the event loop. It holds one call at most: a loop that is about to be woken need not be woken
 /// twice.
 pub(crate) type Wake = ThreadsafeFunction<(), (), (), Status, false, false, 1>;
-
-/// How a hook ended; the start hook gives the `OpenAPI` document as JSON text, if any.
-pub(crate) type HookOutcome = Result<Option<String>, String>;
 
 /// What the next piece of a body was.
 pub(crate) type Pulled = Option<Result<Frame<Bytes>, axum::Error>>;
@@ -36,9 +32,9 @@ pub(crate) enum Command {
     Drain(u64),
     /// Nobody waits for an answer any more.
     Gone(u64),
-    Start(Box<(PluginContext, Handle)>, oneshot::Sender<HookOutcome>),
-    Event(String, oneshot::Sender<HookOutcome>),
-    Shutdown(oneshot::Sender<HookOutcome>),
+    Start(Box<(PluginContext, Handle)>, HookDone),
+    Event(String, HookDone),
+    Shutdown(HookDone),
     /// What a call to the platform gave.
     Called(u32, Result<String, PluginSdkError>),
     /// The plugin was told to stop.

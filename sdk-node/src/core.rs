@@ -1,7 +1,7 @@
 //! The plugin as the SDK drives it: every hook becomes a command for the event loop.
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use axum::body::Body;
@@ -12,114 +12,33 @@ use futures_util::{FutureExt, StreamExt, stream};
 use http::{HeaderMap, Request, Response, StatusCode, header};
 use http_body::Body as _;
 use http_body_util::BodyExt;
-use serde_json::Value;
-use temps_plugin_sdk::binding::Gone;
-use temps_plugin_sdk::{
-    App, BoxFuture, Caller, ErrorKind, PluginContext, PluginCore, PluginEvent, PluginManifest,
-    PluginOptions, PluginSdkError, Problem, ReplyTo, UiAssets,
-};
-use tokio::sync::oneshot;
+use temps_plugin_sdk::binding::{EventLoop, Gone, HookDone};
+use temps_plugin_sdk::{App, BoxFuture, Caller, PluginContext, Problem, ReplyTo};
+use tokio::runtime::Handle;
 
-use crate::bridge::{Bridge, Command, HookOutcome};
+use crate::bridge::{Bridge, Command};
 use crate::exchange::Incoming;
 
-/// What a plugin is, besides its handlers.
-pub(crate) struct NodeCore {
-    pub(crate) manifest: PluginManifest,
-    pub(crate) options: PluginOptions,
-    pub(crate) ui: Option<UiAssets>,
-    pub(crate) bridge: Arc<Bridge>,
-    /// The `OpenAPI` document, once the plugin has started.
-    openapi: Mutex<Option<Value>>,
-}
+/// The event loop as the SDK sees it.
+pub(crate) struct Loop(pub(crate) Arc<Bridge>);
 
-impl NodeCore {
-    pub(crate) fn new(
-        manifest: PluginManifest,
-        options: PluginOptions,
-        ui: Option<UiAssets>,
-        bridge: Arc<Bridge>,
-    ) -> Self {
-        Self { manifest, options, ui, bridge, openapi: Mutex::new(None) }
+impl EventLoop for Loop {
+    fn start(&self, ctx: PluginContext, runtime: Handle, done: HookDone) -> Arc<dyn App> {
+        let (bridge, stopping) = (Arc::clone(&self.0), ctx.clone());
+        runtime.spawn(async move {
+            stopping.stopping().await;
+            bridge.push(Command::Stopping);
+        });
+        self.0.push(Command::Start(Box::new((ctx, runtime)), done));
+        Arc::new(NodeApp { bridge: Arc::clone(&self.0), next_id: AtomicU64::new(1) })
     }
 
-    /// Has the event loop run a hook, and waits for it.
-    async fn hook(
-        &self,
-        command: impl FnOnce(oneshot::Sender<HookOutcome>) -> Command,
-    ) -> Result<Option<String>, PluginSdkError> {
-        let (done, outcome) = oneshot::channel();
-        self.bridge.push(command(done));
-        let failed = |message: String| PluginSdkError::new(ErrorKind::Start, message);
-        match outcome.await {
-            Ok(outcome) => outcome.map_err(failed),
-            Err(_) => Err(failed("the event loop has ended".to_owned())),
-        }
-    }
-}
-
-impl PluginCore for NodeCore {
-    fn manifest(&self) -> PluginManifest {
-        self.manifest.clone()
+    fn event(&self, event: String, done: HookDone) {
+        self.0.push(Command::Event(event, done));
     }
 
-    fn options(&self) -> PluginOptions {
-        self.options.clone()
-    }
-
-    /// One keeps up with any event loop, and no author code runs there. A second one would take the
-    /// processor from the interpreter.
-    fn workers(&self) -> usize {
-        1
-    }
-
-    fn answers_elsewhere(&self) -> bool {
-        true
-    }
-
-    fn ui_assets(&self) -> Option<UiAssets> {
-        self.ui.clone()
-    }
-
-    fn openapi(&self) -> Result<Option<Value>, PluginSdkError> {
-        Ok(self.openapi.lock().unwrap_or_else(PoisonError::into_inner).take())
-    }
-
-    fn start(&self, ctx: PluginContext) -> BoxFuture<'_, Result<Arc<dyn App>, PluginSdkError>> {
-        Box::pin(async move {
-            let tokio = tokio::runtime::Handle::current();
-            let (bridge, stopping) = (Arc::clone(&self.bridge), ctx.clone());
-            tokio.spawn(async move {
-                stopping.stopping().await;
-                bridge.push(Command::Stopping);
-            });
-            let begin = Box::new((ctx, tokio));
-            let openapi = self.hook(move |done| Command::Start(begin, done)).await?;
-            let openapi = openapi.map(|text| serde_json::from_str(&text)).transpose()?;
-            *self.openapi.lock().unwrap_or_else(PoisonError::into_inner) = openapi;
-            let app = NodeApp { bridge: Arc::clone(&self.bridge), next_id: AtomicU64::new(1) };
-            Ok(Arc::new(app) as Arc<dyn App>)
-        })
-    }
-
-    fn on_event<'a>(
-        &'a self,
-        _ctx: &'a PluginContext,
-        event: PluginEvent,
-    ) -> BoxFuture<'a, Result<(), PluginSdkError>> {
-        Box::pin(async move {
-            let text = serde_json::to_string(&event)?;
-            self.hook(move |done| Command::Event(text, done)).await?;
-            Ok(())
-        })
-    }
-
-    fn on_shutdown<'a>(&'a self, _ctx: &'a PluginContext) -> BoxFuture<'a, ()> {
-        Box::pin(async move {
-            if let Err(error) = self.hook(Command::Shutdown).await {
-                tracing::error!(%error, "the shutdown hook failed");
-            }
-        })
+    fn shutdown(&self, done: HookDone) {
+        self.0.push(Command::Shutdown(done));
     }
 }
 

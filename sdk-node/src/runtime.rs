@@ -8,18 +8,20 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use napi::bindgen_prelude::{Env, Error, Result, Uint8ArraySlice};
 use napi::threadsafe_function::ThreadsafeFunctionCallMode;
 use napi_derive::napi;
-use temps_plugin_sdk::binding::{Ended, Outbox, beside};
+use temps_plugin_sdk::binding::{BoundCore, Ended, HookDone, HookOutcome, Outbox, beside};
 use temps_plugin_sdk::schema::Wire;
 use temps_plugin_sdk::{PluginContext, PluginManifest, PluginOptions, UiAssets};
 use tokio::runtime::{EnterGuard, Handle};
-use tokio::sync::oneshot;
 use tokio::task::AbortHandle;
 
 use crate::batch::Batch;
-use crate::bridge::{Bridge, Command, HookOutcome, Wake};
-use crate::core::{NodeCore, milliseconds};
+use crate::bridge::{Bridge, Command, Wake};
+use crate::core::{Loop, milliseconds};
 use crate::exchange::Exchange;
 use crate::invalid;
+
+/// The plugin as the SDK drives it.
+pub(crate) type NodeCore = BoundCore<Loop>;
 
 /// What a plugin is, besides its manifest and its handlers.
 #[napi(object, object_to_js = false)]
@@ -45,7 +47,7 @@ pub struct NativeRuntime {
     outbox: Arc<Outbox>,
     /// Used on the event loop's thread only.
     exchanges: Mutex<HashMap<u64, Exchange>>,
-    hooks: Mutex<Numbered<oneshot::Sender<HookOutcome>>>,
+    hooks: Mutex<Numbered<HookDone>>,
     pub(crate) calls: Mutex<Numbered<AbortHandle>>,
     ended: Mutex<Option<Ended>>,
 }
@@ -72,7 +74,7 @@ impl NativeRuntime {
             (None, None) => None,
         };
         let bridge = Arc::new(Bridge::default());
-        let core = NodeCore::new(manifest, plugin_options, ui, Arc::clone(&bridge));
+        let core = BoundCore::new(Loop(Arc::clone(&bridge)), manifest, plugin_options, ui);
         Ok(Self {
             bridge,
             core: Mutex::new(Some(core)),
@@ -178,7 +180,7 @@ impl NativeRuntime {
         self.started.get().map(|(_, tokio)| tokio.enter())
     }
 
-    pub(crate) fn hook(&self, done: oneshot::Sender<HookOutcome>) -> u32 {
+    pub(crate) fn hook(&self, done: HookDone) -> u32 {
         lock(&self.hooks).add(done)
     }
 

@@ -287,7 +287,7 @@ test("a call may stay unanswered, until it is answered again", async (t) => {
 
 test("a call that does not exist cannot be replaced", () => {
   const platform = new TestPlatform();
-  const expected = /"get_projects" is no call of the protocol; allowed: get_project, /;
+  const expected = /no method "get_projects"; there are get_project, /;
   assert.throws(() => platform.on("get_projects" as never, (() => []) as never), expected);
   assert.throws(() => platform.ignore("get_projects" as never), expected);
 });
@@ -507,6 +507,23 @@ test("plugins run in worker threads, several at once and one after the other", a
       await worker.terminate();
     }
   }
+});
+
+test("worker threads may be the only ones that load the package", () => {
+  const main = `
+    const { Worker } = require("node:worker_threads");
+    (async () => {
+      for (let count = 0; count < 4; count++) {
+        const worker = new Worker(${JSON.stringify(IN_WORKER)}, { eval: true });
+        worker.once("message", console.log);
+        await new Promise((resolve) => worker.once("exit", resolve));
+      }
+    })();
+  `;
+  const cwd = process.env["TEMPS_PLUGIN_FOLDER"];
+  const options = { cwd, encoding: "utf8", timeout: 20_000 } as const;
+  const ended = spawnSync(process.execPath, ["-e", main], options);
+  assert.deepEqual([ended.status, ended.stdout, ended.stderr], [0, "[]\n".repeat(4), ""]);
 });
 
 test("a worker thread that ends with a request in flight takes its plugin along", async () => {

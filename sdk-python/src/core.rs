@@ -2,18 +2,14 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Mutex, PoisonError};
 
 use axum::body::Body;
 use axum::response::IntoResponse;
 use http::{Request, Response, StatusCode};
 use pyo3::prelude::*;
-use serde_json::Value;
-use temps_plugin_sdk::{
-    App, BoxFuture, Caller, ErrorKind, PluginContext, PluginCore, PluginEvent, PluginManifest,
-    PluginOptions, PluginSdkError, Problem, ReplyTo, UiAssets,
-};
-use tokio::sync::oneshot;
+use temps_plugin_sdk::binding::{EventLoop, HookDone, HookOutcome};
+use temps_plugin_sdk::{App, BoxFuture, Caller, PluginContext, Problem, ReplyTo};
+use tokio::runtime::Handle;
 
 use crate::bridge::{Bridge, Command, Incoming};
 use crate::context::Context;
@@ -22,115 +18,51 @@ use crate::exchange;
 use crate::runtime::Handlers;
 use crate::scope::Common;
 
-/// What a plugin is, besides its handlers.
-pub(crate) struct PyCore {
-    pub(crate) manifest: PluginManifest,
-    pub(crate) options: PluginOptions,
-    pub(crate) ui: Option<UiAssets>,
-    pub(crate) bridge: Arc<Bridge>,
-    /// The `OpenAPI` document, once the plugin has started.
-    pub(crate) openapi: Mutex<Option<Value>>,
-}
+/// The event loop as the SDK sees it.
+pub(crate) struct Loop(pub(crate) Arc<Bridge>);
 
-impl PyCore {
-    /// Has the event loop run a hook, and waits for it.
-    async fn hook(
+impl Loop {
+    fn run(
         &self,
+        done: HookDone,
         run: impl FnOnce(Python<'_>, &Handlers, Completion) -> PyResult<()> + Send + 'static,
-    ) -> Result<Option<String>, PluginSdkError> {
-        let (done, outcome) = oneshot::channel();
-        self.bridge.run(move |py, handlers| run(py, handlers, Completion(Some(done))));
-        let failed = |message: String| PluginSdkError::new(ErrorKind::Start, message);
-        match outcome.await {
-            Ok(outcome) => outcome.map_err(failed),
-            Err(_) => Err(failed("the event loop has ended".to_owned())),
-        }
+    ) {
+        self.0.run(move |py, handlers| run(py, handlers, Completion(Some(done))));
     }
 }
 
-impl PluginCore for PyCore {
-    fn manifest(&self) -> PluginManifest {
-        self.manifest.clone()
-    }
-
-    fn options(&self) -> PluginOptions {
-        self.options.clone()
-    }
-
-    /// One keeps up with any event loop, and no author code runs there. A second one would take the
-    /// processor from the interpreter.
-    fn workers(&self) -> usize {
-        1
-    }
-
-    fn answers_elsewhere(&self) -> bool {
-        true
-    }
-
-    fn ui_assets(&self) -> Option<UiAssets> {
-        self.ui.clone()
-    }
-
-    fn openapi(&self) -> Result<Option<Value>, PluginSdkError> {
-        Ok(self.openapi.lock().unwrap_or_else(PoisonError::into_inner).take())
-    }
-
-    fn start(&self, ctx: PluginContext) -> BoxFuture<'_, Result<Arc<dyn App>, PluginSdkError>> {
-        Box::pin(async move {
-            let tokio = tokio::runtime::Handle::current();
-            let app = PyApp {
-                bridge: Arc::clone(&self.bridge),
-                ctx: ctx.clone(),
-                next_id: AtomicU64::new(1),
-            };
-            let openapi = self
-                .hook(move |py, handlers, done| {
-                    handlers.started(tokio.clone(), Common::new(py, ctx.socket_path())?);
-                    let event_loop = handlers.event_loop.clone_ref(py);
-                    let context =
-                        Context::new(ctx, tokio, event_loop, Arc::clone(&handlers.bridge));
-                    handlers.author.call_method1(py, "start", (context, done))?;
-                    Ok(())
-                })
-                .await?;
-            let openapi = openapi.map(|text| serde_json::from_str(&text)).transpose()?;
-            *self.openapi.lock().unwrap_or_else(PoisonError::into_inner) = openapi;
-            Ok(Arc::new(app) as Arc<dyn App>)
-        })
-    }
-
-    fn on_event<'a>(
-        &'a self,
-        _ctx: &'a PluginContext,
-        event: PluginEvent,
-    ) -> BoxFuture<'a, Result<(), PluginSdkError>> {
-        Box::pin(async move {
-            let text = serde_json::to_string(&event)?;
-            self.hook(move |py, handlers, done| {
-                handlers.author.call_method1(py, "event", (text, done))?;
-                Ok(())
-            })
-            .await?;
+impl EventLoop for Loop {
+    fn start(&self, ctx: PluginContext, runtime: Handle, done: HookDone) -> Arc<dyn App> {
+        let bridge = Arc::clone(&self.0);
+        let app = PyApp { bridge, ctx: ctx.clone(), next_id: AtomicU64::new(1) };
+        self.run(done, move |py, handlers, done| {
+            handlers.started(runtime.clone(), Common::new(py, ctx.socket_path())?);
+            let event_loop = handlers.event_loop.clone_ref(py);
+            let context = Context::new(ctx, runtime, event_loop, Arc::clone(&handlers.bridge));
+            handlers.author.call_method1(py, "start", (context, done))?;
             Ok(())
-        })
+        });
+        Arc::new(app)
     }
 
-    fn on_shutdown<'a>(&'a self, _ctx: &'a PluginContext) -> BoxFuture<'a, ()> {
-        Box::pin(async move {
-            let done = self.hook(|py, handlers, done| {
-                handlers.author.call_method1(py, "shutdown", (done,))?;
-                Ok(())
-            });
-            if let Err(error) = done.await {
-                tracing::error!(%error, "the shutdown hook failed");
-            }
-        })
+    fn event(&self, event: String, done: HookDone) {
+        self.run(done, move |py, handlers, done| {
+            handlers.author.call_method1(py, "event", (event, done))?;
+            Ok(())
+        });
+    }
+
+    fn shutdown(&self, done: HookDone) {
+        self.run(done, |py, handlers, done| {
+            handlers.author.call_method1(py, "shutdown", (done,))?;
+            Ok(())
+        });
     }
 }
 
 /// Tells the SDK how a hook ended.
 #[pyclass(module = "temps_plugin._core")]
-pub(crate) struct Completion(Option<oneshot::Sender<Result<Option<String>, String>>>);
+pub(crate) struct Completion(Option<HookDone>);
 
 #[pymethods]
 impl Completion {
@@ -147,7 +79,7 @@ impl Completion {
 }
 
 impl Completion {
-    fn end(&mut self, outcome: Result<Option<String>, String>) {
+    fn end(&mut self, outcome: HookOutcome) {
         if let Some(done) = self.0.take() {
             // A hook that took too long is waited for no more.
             drop(done.send(outcome));

@@ -13,14 +13,14 @@ use pyo3::gc::{PyTraverseError, PyVisit};
 use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
-use temps_plugin_sdk::binding::{Ended, Outbox, beside};
+use temps_plugin_sdk::binding::{BoundCore, Ended, Outbox, beside};
 use temps_plugin_sdk::schema::Wire;
 use temps_plugin_sdk::{PluginManifest, PluginOptions, UiAssets};
 use tokio::runtime::Handle;
 
 use crate::announced::Announced;
 use crate::bridge::{Bridge, Command, Incoming};
-use crate::core::PyCore;
+use crate::core::Loop;
 use crate::errors::{unraisable, value_error};
 use crate::exchange::Request;
 use crate::scope::Common;
@@ -98,6 +98,9 @@ impl Handlers {
     }
 }
 
+/// The plugin as the SDK drives it.
+pub(crate) type PyCore = BoundCore<Loop>;
+
 /// What a plugin begins with: a host's arguments, or a handshake by hand.
 #[derive(FromPyObject)]
 enum Beginning<'py> {
@@ -133,13 +136,8 @@ impl Runtime {
             .require_signature(require_signature)
             .drain(seconds(drain)?);
         let bridge = Arc::new(Bridge::new()?);
-        let core = PyCore {
-            manifest,
-            options,
-            ui: ui.map(UiAssets::folder),
-            bridge: Arc::clone(&bridge),
-            openapi: Mutex::new(None),
-        };
+        let ui = ui.map(UiAssets::folder);
+        let core = BoundCore::new(Loop(Arc::clone(&bridge)), manifest, options, ui);
         Ok(Self {
             bridge,
             core: Mutex::new(Some(core)),

@@ -13,7 +13,6 @@ use pyo3::prelude::*;
 use pyo3::types::PyBytes;
 use serde_json::Value;
 use temps_plugin_sdk::schema::Wire;
-use temps_plugin_sdk::schema::calls::{Call, Method};
 use temps_plugin_sdk::schema::channel::{ErrorBody, ErrorCode};
 use temps_plugin_sdk::schema::platform::{Deployment, Environment, Project};
 use temps_plugin_sdk::testing::{self, TestPlugin, TestUser};
@@ -58,8 +57,8 @@ impl TestPlatform {
     /// Answers `method` by `answer(params)` from now on; both sides of it are JSON text, the answer
     /// as `{"Ok": result}` or `{"Err": {"code", "message"}}`.
     fn on(&self, method: &str, answer: Py<PyAny>) -> PyResult<()> {
-        self.0.on(known(method)?, move |call| {
-            let params = params(call).map_err(|error| internal(&error))?;
+        self.0.on(method.parse().map_err(value_error)?, move |call| {
+            let params = call.params().map_err(|error| internal(&error))?;
             let answered: PyResult<String> = Python::attach(|py| {
                 let answered = answer.call1(py, (params.to_string(),))?;
                 answered.extract(py)
@@ -76,7 +75,7 @@ impl TestPlatform {
 
     /// Leaves `method` unanswered from now on.
     fn ignore(&self, method: &str) -> PyResult<()> {
-        self.0.ignore(known(method)?);
+        self.0.ignore(method.parse().map_err(value_error)?);
         Ok(())
     }
 
@@ -87,31 +86,8 @@ impl TestPlatform {
     }
 }
 
-fn known(method: &str) -> PyResult<Method> {
-    Method::ALL.iter().copied().find(|known| known.as_str() == method).ok_or_else(|| {
-        let all: Vec<_> = Method::ALL.iter().map(|known| known.as_str()).collect();
-        let all = all.join(", ");
-        PyValueError::new_err(format!("{method:?} is no call of the protocol; allowed: {all}"))
-    })
-}
-
 fn internal(error: &dyn std::fmt::Display) -> ErrorBody {
     ErrorBody::new(ErrorCode::Internal, error.to_string())
-}
-
-fn params(call: &Call) -> serde_json::Result<Value> {
-    match call {
-        Call::GetProject(params) => serde_json::to_value(params),
-        Call::ListProjects(params) => serde_json::to_value(params),
-        Call::GetEnvironment(params) => serde_json::to_value(params),
-        Call::ListEnvironments(params) => serde_json::to_value(params),
-        Call::GetDeployment(params) => serde_json::to_value(params),
-        Call::GetLastDeployment(params) => serde_json::to_value(params),
-        Call::ListDeployments(params) => serde_json::to_value(params),
-        Call::GetHostCapabilities(params) => serde_json::to_value(params),
-        Call::GenerateAi(params) => serde_json::to_value(params),
-        Call::ApiCall(params) => serde_json::to_value(params),
-    }
 }
 
 /// How a plugin under test is started.

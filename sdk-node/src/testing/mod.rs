@@ -47,7 +47,7 @@ pub struct NativeTestStart {
     pub channel: bool,
 }
 
-/// A plugin that runs inside a test: a host for a [`NativeRuntime`].
+/// A plugin that runs inside a test: a host for a `NativeRuntime`.
 #[napi]
 pub struct NativeTestRun {
     plugin: Arc<RwLock<Option<TestPlugin>>>,

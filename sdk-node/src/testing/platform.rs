@@ -8,7 +8,6 @@ use napi::bindgen_prelude::{FnArgs, Result};
 use napi::threadsafe_function::{ThreadsafeFunction, ThreadsafeFunctionCallMode};
 use napi_derive::napi;
 use serde_json::{Value, json};
-use temps_plugin_sdk::schema::calls::{Call, Method};
 use temps_plugin_sdk::schema::channel::{ErrorBody, ErrorCode};
 use temps_plugin_sdk::schema::limits::GENERATE_AI_TIMEOUT;
 use temps_plugin_sdk::schema::platform::{Deployment, Environment, Project};
@@ -59,8 +58,8 @@ impl NativeTestPlatform {
     #[napi]
     pub fn on(&self, method: String) -> Result<()> {
         let (ask, waiting) = (Arc::clone(&self.ask), Arc::clone(&self.waiting));
-        self.platform.on(known(&method)?, move |call| {
-            let params = params(call).map_err(internal)?;
+        self.platform.on(method.parse().map_err(invalid)?, move |call| {
+            let params = call.params().map_err(internal)?;
             let (sender, receiver) = sync_channel(1);
             let number = lock(&waiting).add(sender);
             let question = (number, method.clone(), params.to_string()).into();
@@ -87,7 +86,7 @@ impl NativeTestPlatform {
     /// Leaves `method` unanswered from now on.
     #[napi]
     pub fn ignore(&self, method: String) -> Result<()> {
-        self.platform.ignore(known(&method)?);
+        self.platform.ignore(method.parse().map_err(invalid)?);
         Ok(())
     }
 
@@ -124,29 +123,6 @@ fn wait(answer: &Receiver<String>) -> std::result::Result<Value, ErrorBody> {
     }
 }
 
-fn known(method: &str) -> Result<Method> {
-    Method::ALL.iter().copied().find(|known| known.as_str() == method).ok_or_else(|| {
-        let all: Vec<_> = Method::ALL.iter().map(|known| known.as_str()).collect();
-        let all = all.join(", ");
-        invalid(format!("{method:?} is no call of the protocol; allowed: {all}"))
-    })
-}
-
 fn internal(error: impl std::fmt::Display) -> ErrorBody {
     ErrorBody::new(ErrorCode::Internal, error.to_string())
-}
-
-fn params(call: &Call) -> serde_json::Result<Value> {
-    match call {
-        Call::GetProject(params) => serde_json::to_value(params),
-        Call::ListProjects(params) => serde_json::to_value(params),
-        Call::GetEnvironment(params) => serde_json::to_value(params),
-        Call::ListEnvironments(params) => serde_json::to_value(params),
-        Call::GetDeployment(params) => serde_json::to_value(params),
-        Call::GetLastDeployment(params) => serde_json::to_value(params),
-        Call::ListDeployments(params) => serde_json::to_value(params),
-        Call::GetHostCapabilities(params) => serde_json::to_value(params),
-        Call::GenerateAi(params) => serde_json::to_value(params),
-        Call::ApiCall(params) => serde_json::to_value(params),
-    }
 }
