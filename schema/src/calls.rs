@@ -174,7 +174,7 @@ impl std::fmt::Display for CallError {
         match self {
             Self::MethodNotFound(method) => {
                 let known: Vec<_> = Method::ALL.iter().map(|method| method.as_str()).collect();
-                write!(f, "no method {method:?}; there are {}", known.join(", "))
+                write!(f, "no method {method:?}; allowed: {}", known.join(", "))
             }
             Self::InvalidParams(reason) => write!(f, "invalid params: {reason}"),
         }

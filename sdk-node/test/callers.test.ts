@@ -95,6 +95,7 @@ for (const style of ["fetch", "handler"]) {
   });
 
   test(`${style}: a caller that breaks off its upload is a failure of the body`, async (t) => {
+    const logs = captureLogs(t);
     const outcome = gate<unknown>();
     const begun = gate();
     const parts: Parts =
@@ -123,6 +124,7 @@ for (const style of ["fetch", "handler"]) {
     assert.ok(error instanceof Error);
     if (style === "fetch") assert.match(error.message, /the request's body broke off/);
     else assert.equal((error as NodeJS.ErrnoException).code, "ECONNRESET");
+    assert.deepEqual(logs.lines, []);
   });
 
   test(`${style}: a caller that never reads costs a bounded number of bytes`, async (t) => {
@@ -226,8 +228,8 @@ for (const style of ["fetch", "handler"]) {
     });
     assert.equal(answer, String(all * piece.length));
     const grown = plugin.memory().highest - before;
-    t.diagnostic(`memory has grown by ${grown} bytes`);
-    assert.ok(grown < 64 * 1024 * 1024, `memory has grown by ${grown} bytes`);
+    // V8 lets some 64 MiB of buffers that nobody uses any more come together before it frees them.
+    assert.ok(grown < 128 * 1024 * 1024, `memory has grown by ${grown} bytes`);
     assert.equal(await plugin.stop("SIGTERM"), 0);
   });
 }

@@ -95,15 +95,23 @@ const BEFORE_FETCH: Record<string, Fetch> = {
   ],
   "too much": [
     () => new Response("some", { headers: { "content-length": "3" } }),
-    "content-length is 3, but the body has only 4 bytes",
+    "content-length is 3, but the body has 4 bytes",
   ],
   "too little": [
     () => new Response("some", { headers: { "content-length": "5" } }),
-    "content-length is 5, but the body has only 4 bytes",
+    "content-length is 5, but the body has 4 bytes",
   ],
 };
 
 const BEFORE_NODE: Record<string, Node> = {
+  "throws after a piece that was not sent yet": [
+    (_, res) => {
+      res.writeHead(200);
+      res.write("some");
+      thrown();
+    },
+    "RangeError: on purpose",
+  ],
   throws: [thrown, "RangeError: on purpose"],
   rejects: [async () => thrown(), "RangeError: on purpose"],
   "status 99": [
@@ -140,19 +148,11 @@ const WITHIN_FETCH: Record<string, Fetch> = {
   ],
   "too little in pieces": [
     () => new Response(whole("some"), { headers: { "content-length": "6" } }),
-    "content-length is 6, but the body has only 4 bytes",
+    "content-length is 6, but the body has 4 bytes",
   ],
 };
 
 const WITHIN_NODE: Record<string, Node> = {
-  "throws after the head": [
-    (_, res) => {
-      res.writeHead(200);
-      res.write("some");
-      thrown();
-    },
-    "RangeError: on purpose",
-  ],
   "rejects after the head": [
     async (_, res) => {
       res.write("some");

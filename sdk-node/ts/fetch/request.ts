@@ -151,6 +151,12 @@ export class LightRequest {
     return "";
   }
 
+  /** What `console.log` shows. */
+  [Symbol.for("nodejs.util.inspect.custom")](): unknown {
+    const { method, url, headers, bodyUsed } = this;
+    return { method, url, headers, bodyUsed };
+  }
+
   #told(): Incoming {
     this.#incoming ??= new Incoming(this.#exchange);
     return this.#incoming;

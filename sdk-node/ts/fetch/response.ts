@@ -162,6 +162,12 @@ export class LightResponse {
     return this.#asReal().clone();
   }
 
+  /** What `console.log` shows. */
+  [Symbol.for("nodejs.util.inspect.custom")](): unknown {
+    const { status, statusText, headers, bodyUsed } = this;
+    return { status, statusText, headers, bodyUsed };
+  }
+
   #setType(type: string): void {
     if (this.#headerText === "") this.#headerText = `content-type\n${type}`;
     else if (!hasHeader(this.#headerText, "content-type")) {

@@ -109,6 +109,8 @@ export class RequestSocket extends EventEmitter implements ExchangeSink, Answeri
   bodyFailed(message: string): void {
     this.isPulling = false;
     const error = Object.assign(new Error(message), { code: "ECONNRESET" });
+    // That the caller has left is no fault of the handler's, to be logged as one.
+    this[EXCHANGE].close();
     this.scope.runInAsyncScope(this.destroy, this, error);
   }
 
