@@ -67,10 +67,20 @@ const __dirname = ${JSON.stringify(dist)};`,
   tsconfigRaw: "{}",
 });
 
+/** A file whose event loop is held for ever would hold everything: its process is ended, in milliseconds. */
+const FILE_LIMIT = 600_000;
+
 const files = wanted.map((name) => join(out, name.replace(/\.ts$/, ".mjs")));
 const { status } = spawnSync(
   process.execPath,
-  ["--enable-source-maps", "--test", "--test-reporter=spec", ...passed, ...files],
+  [
+    "--enable-source-maps",
+    "--test",
+    `--test-timeout=${FILE_LIMIT}`,
+    "--test-reporter=spec",
+    ...passed,
+    ...files,
+  ],
   {
     cwd: folder,
     env: { ...process.env, TEMPS_PLUGIN_ROOT: root, TEMPS_PLUGIN_FOLDER: folder },
