@@ -10,19 +10,7 @@ import {
   TestPlugin,
   testUser,
 } from "temps-plugin/testing";
-import { define, gate, run, test } from "./helpers/plugin.js";
-
-/** Answers with what it was sent. */
-async function mirror(request: Request): Promise<Response> {
-  const headers: [string, string][] = [
-    ["x-method", request.method],
-    ["x-type", request.headers.get("content-type") ?? ""],
-    ["x-length", request.headers.get("content-length") ?? ""],
-    ["set-cookie", "a=1"],
-    ["set-cookie", "b=2"],
-  ];
-  return new Response(await request.arrayBuffer(), { status: 201, headers });
-}
+import { define, gate, mirror, run, test } from "./helpers/plugin.js";
 
 for (const dialect of [1, 2] as const) {
   test(`a plugin runs in dialect ${dialect}`, async () => {

@@ -14,19 +14,7 @@ import {
   TempsError,
 } from "temps-plugin";
 import { sampleEvent, TestPlugin } from "temps-plugin/testing";
-import { captureLogs, define, gate, run, test, until } from "./helpers/plugin.js";
-
-/** Answers with what it was sent. */
-async function mirror(request: Request): Promise<Response> {
-  const headers: [string, string][] = [
-    ["x-method", request.method],
-    ["x-type", request.headers.get("content-type") ?? ""],
-    ["x-length", request.headers.get("content-length") ?? ""],
-    ["set-cookie", "a=1"],
-    ["set-cookie", "b=2"],
-  ];
-  return new Response(await request.arrayBuffer(), { status: 201, headers });
-}
+import { captureLogs, define, gate, mirror, run, test, until } from "./helpers/plugin.js";
 
 test("without a channel there are no calls until one is opened", async (t) => {
   const plugin = await run(t, {}, { channel: false });

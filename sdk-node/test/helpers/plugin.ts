@@ -109,3 +109,15 @@ export async function until(t: TestContext, condition: () => boolean): Promise<v
     await new Promise(setImmediate);
   }
 }
+
+/** Answers with what it was sent. */
+export async function mirror(request: Request): Promise<Response> {
+  const headers: [string, string][] = [
+    ["x-method", request.method],
+    ["x-type", request.headers.get("content-type") ?? ""],
+    ["x-length", request.headers.get("content-length") ?? ""],
+    ["set-cookie", "a=1"],
+    ["set-cookie", "b=2"],
+  ];
+  return new Response(await request.arrayBuffer(), { status: 201, headers });
+}
