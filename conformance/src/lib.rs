@@ -38,6 +38,8 @@ pub struct RunOptions {
     pub run: Vec<selection::Pattern>,
     /// No checks that match one of these.
     pub skip: Vec<selection::Pattern>,
+    /// Also make the checks that wait for limits of the protocol, which may be minutes.
+    pub slow: bool,
     /// How many checks are made at the same time.
     pub jobs: usize,
     /// Every time limit is multiplied by this.
@@ -56,6 +58,7 @@ impl RunOptions {
             dialects: Dialect::ALL.to_vec(),
             run: Vec::new(),
             skip: Vec::new(),
+            slow: false,
             jobs: 4,
             timeout_scale: 1.0,
             database_url: None,

@@ -24,8 +24,32 @@ pub enum Needs {
     Running,
     /// A plugin that serves a user interface.
     Ui,
+    /// What the plugin's author has written down in `conformance.toml`.
+    Requests,
     /// A plugin of the everything profile (PROTOCOL.md, appendix A).
     Everything,
+}
+
+/// How much a check has to know of the plugin.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Profile {
+    /// Nothing: it holds for any binary.
+    Plugin,
+    /// Sample requests and data that its author has written down.
+    Requests,
+    /// That it has the routes of the everything profile (PROTOCOL.md, appendix A).
+    Everything,
+}
+
+impl fmt::Display for Profile {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Self::Plugin => "plugin",
+            Self::Requests => "requests",
+            Self::Everything => "everything",
+        })
+    }
 }
 
 /// The dialects a check is made in.
@@ -73,6 +97,8 @@ pub struct Check {
     pub dialects: Dialects,
     /// What it needs.
     pub needs: Needs,
+    /// Whether it has to wait for a limit of the protocol, and is made on demand only.
+    pub slow: bool,
     /// How it is done.
     pub run: CheckFn,
 }
@@ -87,7 +113,7 @@ impl Check {
         run: CheckFn,
     ) -> Self {
         let (severity, dialects) = (Level::Must, Dialects::Both);
-        Self { id, title, rules, severity, dialects, needs: Needs::Start, run }
+        Self { id, title, rules, severity, dialects, needs: Needs::Start, slow: false, run }
     }
 
     /// The same check with a failure that only warns.
@@ -116,6 +142,23 @@ impl Check {
     pub const fn needs(mut self, needs: Needs) -> Self {
         self.needs = needs;
         self
+    }
+
+    /// The same check, made only when the caller asks for slow ones.
+    #[must_use]
+    pub const fn slow(mut self) -> Self {
+        self.slow = true;
+        self
+    }
+
+    /// The profile it belongs to.
+    #[must_use]
+    pub const fn profile(&self) -> Profile {
+        match self.needs {
+            Needs::Start | Needs::Running | Needs::Ui => Profile::Plugin,
+            Needs::Requests => Profile::Requests,
+            Needs::Everything => Profile::Everything,
+        }
     }
 
     /// The part of the id before the slash.

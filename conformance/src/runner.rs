@@ -127,6 +127,7 @@ async fn run_all(
     let mut results: Vec<(usize, CheckResult)> = stream::iter(jobs.into_iter().enumerate())
         .map(|(number, (check, (dialect, subject), start))| async move {
             let result = match subject {
+                _ if check.slow && !options.slow => too_slow(check, *dialect),
                 Some(subject) if subject.refused().is_none() || check.area() == MANIFEST_AREA => {
                     spawn_one(check, subject).await
                 }
@@ -147,6 +148,12 @@ async fn run_all(
 const MANIFEST_AREA: &str = "manifest";
 /// The check that stands for the start itself.
 const START_CHECK: &str = "handshake/completes";
+
+fn too_slow(check: &'static Check, dialect: Dialect) -> CheckResult {
+    let reason = "it waits for a limit of the protocol; --slow makes it".to_owned();
+    let status = Status::Skipped { reason };
+    result(check, dialect, status, Duration::ZERO, Transcript::default())
+}
 
 fn not_started(check: &'static Check, dialect: Dialect, start: &StartReport) -> CheckResult {
     let status = match &start.outcome {

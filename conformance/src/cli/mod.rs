@@ -1,0 +1,110 @@
+//! The command line: what may be typed, and what it means.
+
+mod run;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+use crate::{ExitCode, registry, report};
+
+const EXAMPLES: &str = "\
+Examples:
+  temps-plugin-conformance run -- ./my-plugin
+  temps-plugin-conformance run --dialect 2 -- node dist/plugin.js
+  temps-plugin-conformance run --run 'handshake/*' --skip HS-28 -- ./my-plugin --verbose
+  temps-plugin-conformance run --format json -- ./my-plugin > report.json
+  temps-plugin-conformance list
+  temps-plugin-conformance rules
+
+Exit status:
+  0  conformant: no check of a MUST rule failed (failed SHOULD checks are shown as warnings)
+  1  not conformant
+  2  wrong usage, or nothing selected or nothing run
+  3  the plugin never started
+  4  the runner itself failed";
+
+/// Holds a Temps plugin to the protocol, rule by rule.
+#[derive(Debug, Parser)]
+#[command(name = "temps-plugin-conformance", version, after_help = EXAMPLES)]
+pub struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Start a plugin, many times over, and check what it does.
+    #[command(after_help = EXAMPLES)]
+    Run(run::RunArgs),
+    /// Show all checks with the rules they prove.
+    List(FormatArgs),
+    /// Show all rules with the checks that prove them, or the reason why none does.
+    Rules(FormatArgs),
+}
+
+#[derive(Debug, Args)]
+struct FormatArgs {
+    /// How to write the answer.
+    #[arg(long, value_enum, default_value_t = Format::Human)]
+    format: Format,
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum Format {
+    Human,
+    Json,
+}
+
+/// Does what the command line asks for. Reports go to stdout; progress and errors to stderr.
+pub async fn main(cli: Cli) -> ExitCode {
+    match cli.command {
+        Command::Run(args) => run::main(args).await,
+        Command::List(FormatArgs { format: Format::Human }) => {
+            show(&report::human::list(&registry::CHECKS))
+        }
+        Command::List(FormatArgs { format: Format::Json }) => {
+            show(&report::json::list(&registry::CHECKS))
+        }
+        Command::Rules(FormatArgs { format: Format::Human }) => show(&report::human::rules()),
+        Command::Rules(FormatArgs { format: Format::Json }) => show(&report::json::rules()),
+    }
+}
+
+/// Writes to stdout. A reader that has gone away (`| head`) is no failure of the run.
+fn show(text: &str) -> ExitCode {
+    use std::io::Write as _;
+    let mut out = anstream::stdout().lock();
+    match writeln!(out, "{}", text.trim_end()).and_then(|()| out.flush()) {
+        Ok(()) => ExitCode::Conformant,
+        Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => ExitCode::Conformant,
+        Err(error) => {
+            anstream::eprintln!("error: the report cannot be written: {error}");
+            ExitCode::RunnerFault
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory as _;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn the_plugin_keeps_its_own_arguments() {
+        let cli =
+            Cli::try_parse_from(["x", "run", "--jobs", "2", "--", "./p", "--jobs", "9"]).unwrap();
+        let Command::Run(args) = cli.command else { panic!("not a run") };
+        assert_eq!((args.jobs, args.command.len()), (2, 3));
+    }
+
+    #[test]
+    fn a_run_without_a_plugin_is_wrong_usage() {
+        assert_eq!(Cli::try_parse_from(["x", "run"]).unwrap_err().exit_code(), 2);
+        assert!(Cli::try_parse_from(["x", "run", "--timeout-scale", "0", "--", "p"]).is_err());
+        assert!(Cli::try_parse_from(["x", "run", "--dialect", "3", "--", "p"]).is_err());
+    }
+}
