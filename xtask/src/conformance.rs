@@ -31,9 +31,9 @@ pub(crate) struct Args {
 
 /// What this chore reads of the runner's report.
 #[derive(Deserialize)]
-struct Report {
-    verdict: String,
-    results: Vec<CheckResult>,
+pub(crate) struct Report {
+    pub(crate) verdict: String,
+    pub(crate) results: Vec<CheckResult>,
     starts: Vec<Start>,
 }
 
@@ -46,7 +46,7 @@ struct Start {
 }
 
 #[derive(Deserialize)]
-struct CheckResult {
+pub(crate) struct CheckResult {
     check: String,
     dialect: u32,
     severity: String,
@@ -90,7 +90,7 @@ pub(crate) fn run(args: &Args) -> Result<(), XtaskError> {
     if not_conformant.is_empty() { Ok(()) } else { Err(XtaskError::NotConformant(not_conformant)) }
 }
 
-fn chosen(plugins: Vec<Built>, only: &[String]) -> Result<Vec<Built>, XtaskError> {
+pub(crate) fn chosen(plugins: Vec<Built>, only: &[String]) -> Result<Vec<Built>, XtaskError> {
     if let Some(unknown) = only.iter().find(|name| !plugins.iter().any(|p| p.name == **name)) {
         return Err(XtaskError::UnknownPlugin {
             found: unknown.clone(),
@@ -101,7 +101,7 @@ fn chosen(plugins: Vec<Built>, only: &[String]) -> Result<Vec<Built>, XtaskError
     Ok(plugins.into_iter().filter(wanted).collect())
 }
 
-fn runner() -> Result<PathBuf, XtaskError> {
+pub(crate) fn runner() -> Result<PathBuf, XtaskError> {
     let built = command::build(&[RUNNER.to_owned()], true)?;
     built.into_iter().find(|built| built.name == RUNNER).map(|built| built.path).ok_or_else(|| {
         XtaskError::Command { command: RUNNER.to_owned(), reason: "cargo did not build it".into() }
@@ -109,7 +109,7 @@ fn runner() -> Result<PathBuf, XtaskError> {
 }
 
 /// Runs the suite on one plugin; its report is kept in `file`.
-fn check(runner: &Path, plugin: &Built, file: &Path) -> Result<Report, XtaskError> {
+pub(crate) fn check(runner: &Path, plugin: &Built, file: &Path) -> Result<Report, XtaskError> {
     let mut command = Command::new(runner);
     command.args(["run", "--format", "json", "--"]).arg(&plugin.path);
     let output = command
@@ -168,7 +168,7 @@ fn differences(everything: &BTreeMap<String, Vec<CheckResult>>) -> Vec<String> {
 }
 
 /// How each check ended, by its name and the dialect.
-fn statuses(results: &[CheckResult]) -> BTreeMap<(&str, u32), &str> {
+pub(crate) fn statuses(results: &[CheckResult]) -> BTreeMap<(&str, u32), &str> {
     let mut statuses = BTreeMap::new();
     for CheckResult { check, dialect, status, .. } in results {
         statuses.insert((check.as_str(), *dialect), status.as_str());

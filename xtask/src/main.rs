@@ -15,6 +15,7 @@ mod plugins;
 mod python;
 mod repository;
 mod schema;
+mod soak;
 mod test;
 
 use error::XtaskError;
@@ -44,6 +45,8 @@ enum Chore {
     Plugins(plugins::Args),
     /// Generate schema/json and the types of the SDKs from the wire types.
     Schema(schema::Args),
+    /// Run the conformance suite on the example plugins many times under load.
+    Soak(soak::Args),
     /// Measure what the SDK costs beside the same thing without it.
     Bench(bench::Args),
 }
@@ -55,6 +58,7 @@ impl Chore {
             Self::Test(args) => test::run(&args),
             Self::Plugins(args) => plugins::run(&args),
             Self::Schema(args) => schema::run(&args),
+            Self::Soak(args) => soak::run(&args),
             Self::Bench(args) => bench::run(&args),
         }
     }
