@@ -2,9 +2,10 @@
 //! within reach of a test harness.
 //!
 //! [`echo`] gives requests back, [`produce`] makes responses of every kind, [`platform`] makes calls,
-//! [`recorded`] keeps what arrived.
+//! [`recorded`] keeps what arrived, [`faults`] goes wrong.
 
 mod echo;
+mod faults;
 mod openapi;
 mod platform;
 mod produce;
@@ -16,6 +17,7 @@ use std::io::Write;
 use include_dir::{Dir, include_dir};
 use temps_plugin_sdk::prelude::*;
 
+use crate::platform::CallRequest;
 use crate::recorded::Recorded;
 
 static UI: Dir<'static> = include_dir!("$CARGO_MANIFEST_DIR/ui");
@@ -60,6 +62,7 @@ impl ExternalPlugin for Everything {
             .merge(produce::routes())
             .merge(platform::routes())
             .merge(recorded::routes())
+            .merge(faults::routes())
             .with_state(state)
             // The profile takes bodies of any size; the handlers that keep them say how much.
             .layer(axum::extract::DefaultBodyLimit::disable())
@@ -73,20 +76,29 @@ impl ExternalPlugin for Everything {
         Some(openapi::document())
     }
 
-    fn on_start(&self, ctx: &PluginContext) -> Result<(), PluginSdkError> {
-        note(ctx, "start")
+    async fn on_start_async(&self, ctx: &PluginContext) -> Result<(), PluginSdkError> {
+        note(ctx, "start")?;
+        faults::hold_start(ctx).await;
+        Ok(())
     }
 
-    async fn on_event_async(&self, _ctx: &PluginContext, event: PluginEvent) {
+    async fn on_event_async(&self, ctx: &PluginContext, event: PluginEvent) {
         let fails = event.data.get("fail").is_some_and(|fail| fail == true);
+        let call = event.data.get("call").filter(|call| call.is_object()).cloned();
         self.recorded.add(event);
         assert!(!fails, "the event asked for a failing handler");
+        match call.map(serde_json::from_value::<CallRequest>) {
+            Some(Ok(call)) => self.recorded.add_call(call.make(ctx).await),
+            Some(Err(error)) => tracing::warn!(%error, "the event asked for what is no call"),
+            None => {}
+        }
     }
 
     fn on_shutdown(&self, ctx: &PluginContext) {
         if let Err(error) = note(ctx, "stop") {
             tracing::error!(%error, "cannot note the stop");
         }
+        faults::fail_stop(ctx);
     }
 }
 

@@ -1,5 +1,7 @@
 //! Routes that make calls to the platform and show what came back.
 
+use std::time::Duration;
+
 use axum::Json;
 use axum::Router;
 use axum::extract::State;
@@ -15,15 +17,28 @@ pub(crate) fn routes() -> Router<AppState> {
     Router::new().route("/call", post(call)).route("/api", post(api))
 }
 
+/// A call that somebody asks for.
 #[derive(Deserialize)]
-struct CallRequest {
+pub(crate) struct CallRequest {
     method: String,
     #[serde(default)]
     params: Value,
+    timeout_ms: Option<u64>,
+}
+
+impl CallRequest {
+    /// Makes the call, and says what came of it as the profile has it.
+    pub(crate) async fn make(self, ctx: &PluginContext) -> Value {
+        let temps = match self.timeout_ms {
+            Some(ms) => &ctx.temps().with_timeout(Duration::from_millis(ms)),
+            None => ctx.temps(),
+        };
+        show(call_json(temps, &self.method, self.params).await)
+    }
 }
 
 async fn call(State(state): State<AppState>, Json(request): Json<CallRequest>) -> Json<Value> {
-    Json(show(call_json(state.ctx.temps(), &request.method, request.params).await))
+    Json(request.make(&state.ctx).await)
 }
 
 async fn api(

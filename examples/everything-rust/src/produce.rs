@@ -50,21 +50,31 @@ async fn status(Path(code): Path<String>) -> Response {
 }
 
 async fn many_bytes(Path(n): Path<String>) -> Response {
-    let Some(n) = n.parse::<u64>().ok().filter(|n| *n <= MOST_BYTES) else {
+    let Some(n) = number_of_bytes(&n) else {
         return bad_request(&format!("{n:?} is no number of bytes; allowed: 0 to {MOST_BYTES}"));
     };
-    // One chunk of whole periods serves for the whole body: it is cut, never copied.
-    let chunk: Bytes = (0..PERIOD * 256).map(|i| (i % PERIOD) as u8).collect::<Vec<_>>().into();
-    let chunks = stream::unfold(n, move |left| {
-        let take = left.min(chunk.len() as u64);
-        let piece = chunk.slice(..take as usize);
-        std::future::ready((left > 0).then(|| (Ok::<_, std::io::Error>(piece), left - take)))
-    });
-    let mut response = Response::new(Body::from_stream(chunks));
+    let pieces = stream::iter(pattern(n).map(Ok::<_, std::io::Error>));
+    let mut response = Response::new(Body::from_stream(pieces));
     let headers = response.headers_mut();
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/octet-stream"));
     headers.insert(header::CONTENT_LENGTH, HeaderValue::from(n));
     response
+}
+
+pub(crate) fn number_of_bytes(text: &str) -> Option<u64> {
+    text.parse::<u64>().ok().filter(|n| *n <= MOST_BYTES)
+}
+
+/// `n` bytes of which number `i` is `i` mod 251, in pieces.
+pub(crate) fn pattern(n: u64) -> impl Iterator<Item = Bytes> + Send {
+    // One chunk of whole periods serves for all of it: it is cut, never copied.
+    let chunk: Bytes = (0..PERIOD * 256).map(|i| (i % PERIOD) as u8).collect::<Vec<_>>().into();
+    let mut left = n;
+    std::iter::from_fn(move || {
+        let take = left.min(chunk.len() as u64);
+        left -= take;
+        (take > 0).then(|| chunk.slice(..take as usize))
+    })
 }
 
 #[derive(Deserialize)]
@@ -95,9 +105,9 @@ async fn server_sent_events(Query(query): Query<SseQuery>) -> Response {
 }
 
 #[derive(Deserialize)]
-struct SlowQuery {
+pub(crate) struct SlowQuery {
     #[serde(default)]
-    ms: u64,
+    pub(crate) ms: u64,
 }
 
 async fn slow(State(state): State<AppState>, Query(query): Query<SlowQuery>) -> Json<Value> {
@@ -137,6 +147,6 @@ async fn fail() -> StatusCode {
     panic!("the request asked for a failing handler")
 }
 
-fn bad_request(error: &str) -> Response {
+pub(crate) fn bad_request(error: &str) -> Response {
     (StatusCode::BAD_REQUEST, Json(json!({ "error": error }))).into_response()
 }
