@@ -66,9 +66,11 @@ async fn a_panic_is_a_500_and_nothing_more() {
             .route("/panic", get(async || -> StatusCode { panic!("on purpose") }))
             .route("/odd", get(async || StatusCode::from_u16(999).unwrap()))
             .route("/early", get(async || StatusCode::PROCESSING))
+            // Nobody has asked for another protocol.
+            .route("/switch", get(async || StatusCode::SWITCHING_PROTOCOLS))
     })
     .await;
-    for path in ["/panic", "/odd", "/early"] {
+    for path in ["/panic", "/odd", "/early", "/switch"] {
         assert_eq!(plugin.get(path).send().await.unwrap().status(), 500, "{path}");
     }
     assert_eq!(plugin.get("/health").send().await.unwrap().status(), 200);

@@ -16,6 +16,7 @@ use tokio::net::UnixStream;
 use tokio::sync::watch;
 
 use super::Dispatch;
+use super::answer_body::Flush;
 use super::steps::Steps;
 
 /// How many connections author code has taken over.
@@ -35,6 +36,8 @@ pub(crate) struct Connection {
     pub(crate) dispatch: Arc<Dispatch>,
     upgrades: Upgrades,
     taken_over: AtomicBool,
+    /// For an answer that fails: whether what came before is on its way.
+    pub(crate) flush: Flush,
     /// Those of a connection whose answers come from another thread.
     pub(crate) steps: Option<Arc<Steps>>,
 }
@@ -42,7 +45,8 @@ pub(crate) struct Connection {
 impl Connection {
     pub(crate) fn new(dispatch: Arc<Dispatch>, upgrades: Upgrades) -> Self {
         let steps = dispatch.answers_elsewhere.then(Steps::new);
-        Self { dispatch, upgrades, taken_over: AtomicBool::new(false), steps }
+        let (taken_over, flush) = (AtomicBool::new(false), Flush::default());
+        Self { dispatch, upgrades, taken_over, flush, steps }
     }
 
     /// Author code has answered with an upgrade: the stream is its own from here on.
@@ -64,12 +68,12 @@ impl Drop for Connection {
 /// The stream below a connection. It keeps the connection's count for as long as anyone holds it.
 pub(crate) struct Stream {
     inner: TokioIo<UnixStream>,
-    _connection: Arc<Connection>,
+    connection: Arc<Connection>,
 }
 
 impl Stream {
     pub(crate) fn new(stream: UnixStream, connection: Arc<Connection>) -> Self {
-        Self { inner: TokioIo::new(stream), _connection: connection }
+        Self { inner: TokioIo::new(stream), connection }
     }
 }
 
@@ -93,7 +97,10 @@ impl Write for Stream {
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.inner).poll_flush(cx)
+        // hyper comes here once its own buffers are empty.
+        std::task::ready!(Pin::new(&mut self.inner).poll_flush(cx))?;
+        self.connection.flush.done();
+        Poll::Ready(Ok(()))
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {

@@ -2,9 +2,11 @@
 //! "HTTP").
 //!
 //! [`socket`] binds, [`serve`] accepts and drains, [`connection`] is one peer, [`body`] finishes what
-//! nobody reads, [`gate`] lets in, and [`Dispatch`] knows which path belongs to whom. [`reply`] is an
-//! answer that comes from another thread, which may take the connection's next step ([`steps`]).
+//! nobody reads, [`answer_body`] sends what author code gives before it fails, [`gate`] lets in, and
+//! [`Dispatch`] knows which path belongs to whom. [`reply`] is an answer that comes from another thread,
+//! which may take the connection's next step ([`steps`]).
 
+mod answer_body;
 mod body;
 mod connection;
 pub(crate) mod gate;
@@ -24,6 +26,7 @@ use std::task::{Context, Poll, ready};
 use axum::body::Body;
 use http::{HeaderValue, Method, Request, Response, StatusCode, header};
 use http_body_util::{BodyExt, Limited};
+use hyper::upgrade::OnUpgrade;
 use temps_plugin_schema::http::path;
 use temps_plugin_schema::{PluginEvent, Wire, limits};
 
@@ -31,6 +34,7 @@ use crate::channel::ChannelHub;
 use crate::events::{EventIntake, IntakeClosed};
 use crate::runtime::core::{App, BoxFuture};
 use crate::ui::UiBundle;
+use answer_body::AnswerBody;
 use connection::Connection;
 use gate::Gate;
 use problem::{json, method_not_allowed, problem};
@@ -63,7 +67,15 @@ pub(crate) enum Answer {
     /// The SDK's own, once the body is read.
     Later(BoxFuture<'static, Response<Body>>),
     /// Author code's.
-    Author(BoxFuture<'static, Response<Body>>, Arc<Connection>),
+    Author(AuthorsAnswer),
+}
+
+/// What author code makes of a request.
+pub(crate) struct AuthorsAnswer {
+    answer: BoxFuture<'static, Response<Body>>,
+    connection: Arc<Connection>,
+    /// Whether the request asks to switch protocols.
+    upgrading: bool,
 }
 
 impl From<Response<Body>> for Answer {
@@ -73,21 +85,27 @@ impl From<Response<Body>> for Answer {
 }
 
 impl Future for Answer {
-    type Output = Result<Response<Body>, Infallible>;
+    type Output = Result<Response<AnswerBody>, Infallible>;
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let response = match self.get_mut() {
             Self::Ready(response) => response.take().unwrap_or_else(polled_again),
             Self::Later(answer) => ready!(answer.as_mut().poll(cx)),
-            Self::Author(answer, connection) => {
-                let polled = catch_unwind(AssertUnwindSafe(|| answer.as_mut().poll(cx)));
-                match polled {
-                    Ok(answer) => connection.final_response(ready!(answer)),
-                    Err(_panic) => connection.dispatch.panicked(),
-                }
-            }
+            Self::Author(authors) => return authors.poll(cx).map(Ok),
         };
-        Poll::Ready(Ok(response))
+        Poll::Ready(Ok(response.map(AnswerBody::from)))
+    }
+}
+
+impl AuthorsAnswer {
+    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Response<AnswerBody>> {
+        let polled = catch_unwind(AssertUnwindSafe(|| self.answer.as_mut().poll(cx)));
+        let Ok(answer) = polled else {
+            return Poll::Ready(self.connection.dispatch.panicked().map(AnswerBody::from));
+        };
+        let response = self.connection.final_response(ready!(answer), self.upgrading);
+        let connection = Arc::clone(&self.connection);
+        Poll::Ready(response.map(|body| AnswerBody::of_author(body, connection)))
     }
 }
 
@@ -151,9 +169,13 @@ impl Dispatch {
             response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from_static("1"));
             return response.into();
         };
+        let upgrading = request.extensions().get::<OnUpgrade>().is_some();
         // Making the future is author code too: a tower service may panic before its first await.
         match catch_unwind(AssertUnwindSafe(|| app.call(request, ReplyTo(from.steps.as_ref())))) {
-            Ok(answer) => Answer::Author(answer, Arc::clone(from)),
+            Ok(answer) => {
+                let connection = Arc::clone(from);
+                Answer::Author(AuthorsAnswer { answer, connection, upgrading })
+            }
             Err(_panic) => self.panicked().into(),
         }
     }
@@ -162,13 +184,23 @@ impl Dispatch {
         tracing::error!(plugin = self.plugin_name, "a request handler panicked");
         problem(StatusCode::INTERNAL_SERVER_ERROR, "the handler failed")
     }
+
+    /// Says that a response of author code's ended in the middle. Where answers come from elsewhere, those
+    /// who give them have said why.
+    fn broke_off(&self, error: &axum::Error) {
+        if !self.answers_elsewhere {
+            let plugin = &self.plugin_name;
+            tracing::error!(plugin, %error, "the body of a response failed; it is broken off");
+        }
+    }
 }
 
 impl Connection {
-    /// A status that ends no request is the handler's mistake (HT-31).
-    fn final_response(&self, response: Response<Body>) -> Response<Body> {
+    /// A status that ends no request is the handler's mistake (HT-31), unless it switches the protocols of
+    /// a request that asks for that.
+    fn final_response(&self, response: Response<Body>, upgrading: bool) -> Response<Body> {
         let status = response.status();
-        if status == StatusCode::SWITCHING_PROTOCOLS {
+        if upgrading && status == StatusCode::SWITCHING_PROTOCOLS {
             self.take_over();
             return response;
         }
