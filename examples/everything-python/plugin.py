@@ -3,7 +3,8 @@ within reach of a test harness."""
 
 from __future__ import annotations
 
-from everything import app, openapi
+from everything import app, faults, openapi, platform
+from everything.recorded import Recorded
 from temps_plugin import NavEntry, Plugin, PluginContext
 from temps_plugin.wire import PluginEvent
 
@@ -41,21 +42,28 @@ plugin = Plugin(
 
 
 @plugin.on_start
-def start(ctx: PluginContext) -> None:
+async def start(ctx: PluginContext) -> None:
     app.site.state.ctx = ctx
     note(ctx, "start")
+    await faults.hold_start(ctx)
 
 
 @plugin.on_event("*")
-async def record(_ctx: PluginContext, event: PluginEvent) -> None:
-    app.site.state.recorded.events.append(event)
-    if isinstance(event.data, dict) and event.data.get("fail") is True:
+async def record(ctx: PluginContext, event: PluginEvent) -> None:
+    recorded: Recorded = app.site.state.recorded
+    recorded.events.append(event)
+    data = event.data if isinstance(event.data, dict) else {}
+    if data.get("fail") is True:
         raise RuntimeError("the event asked for a failing handler")
+    call = data.get("call")
+    if isinstance(call, dict):
+        recorded.calls.append(await platform.make_call(ctx, call))
 
 
 @plugin.on_shutdown
 def stop(ctx: PluginContext) -> None:
     note(ctx, "stop")
+    faults.fail_stop(ctx)
 
 
 def note(ctx: PluginContext, what: str) -> None:

@@ -5,11 +5,17 @@ from __future__ import annotations
 from starlette.applications import Starlette
 from starlette.types import Receive, Scope, Send
 
-from everything import echo, platform, produce, recorded
+from everything import echo, faults, platform, produce, recorded
 
 # Starlette does the routes for which a framework is good enough.
 site = Starlette(
-    routes=[*echo.routes, *produce.routes, *platform.routes, *recorded.routes],
+    routes=[
+        *echo.routes,
+        *produce.routes,
+        *platform.routes,
+        *recorded.routes,
+        *faults.routes,
+    ],
 )
 site.state.recorded = recorded.Recorded()
 

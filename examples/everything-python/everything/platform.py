@@ -21,15 +21,22 @@ async def call(request: Request) -> Response:
     asked = await _asked(request, "method")
     if isinstance(asked, Response):
         return asked
-    ctx: PluginContext = request.app.state.ctx
-    return await _show(ctx.temps.call(asked["method"], asked.get("params")))
+    return JSONResponse(await make_call(request.app.state.ctx, asked))
+
+
+async def make_call(ctx: PluginContext, asked: dict[str, Any]) -> dict[str, Any]:
+    """Makes the call that somebody asks for, and says what came of it as the profile has it."""
+    temps = ctx.temps
+    if "timeout_ms" in asked:
+        temps = temps.with_timeout(asked["timeout_ms"] / 1000)
+    return await _show(temps.call(asked["method"], asked.get("params")))
 
 
 async def api(request: Request) -> Response:
     asked = await _asked(request, "method", "path")
     if isinstance(asked, Response):
         return asked
-    return await _show(_call_api(request, asked))
+    return JSONResponse(await _show(_call_api(request, asked)))
 
 
 async def _call_api(request: Request, asked: dict[str, Any]) -> Any:
@@ -54,14 +61,14 @@ async def _asked(request: Request, *texts: str) -> dict[str, Any] | Response:
     return asked
 
 
-async def _show(outcome: Awaitable[Any]) -> Response:
+async def _show(outcome: Awaitable[Any]) -> dict[str, Any]:
     """`{"ok": …}` or `{"err": {"kind", "code", "message"}}`, as the profile has it."""
     try:
-        return JSONResponse({"ok": await outcome})
+        return {"ok": await outcome}
     except TempsError as error:
         kind = error.kind if error.kind in KINDS else "invalid_request"
         code = error.code if isinstance(error, RemoteError) else None
-        return JSONResponse({"err": {"kind": kind, "code": code, "message": error.message}})
+        return {"err": {"kind": kind, "code": code, "message": error.message}}
 
 
 routes = [

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 
 from starlette.datastructures import QueryParams
 from starlette.requests import Request
@@ -31,7 +31,7 @@ async def status(request: Request) -> Response:
 
 
 async def many_bytes(scope: Scope, receive: Receive, send: Send) -> None:
-    n = whole_number(scope["path_params"]["n"], 0, MOST_BYTES)
+    n = number_of_bytes(scope["path_params"]["n"])
     if n is None:
         found = scope["path_params"]["n"]
         error = f"{found!r} is no number of bytes; allowed: 0 to {MOST_BYTES}"
@@ -42,18 +42,25 @@ async def many_bytes(scope: Scope, receive: Receive, send: Send) -> None:
         (b"content-length", str(n).encode()),
     ]
     await send({"type": "http.response.start", "status": 200, "headers": headers})
-    left = 0 if scope["method"] == "HEAD" else n
-    while left > 0:
-        piece = CHUNK if left >= len(CHUNK) else CHUNK[:left]
-        left -= len(piece)
+    for piece in pattern(0 if scope["method"] == "HEAD" else n):
         # Waits while the peer does not read: no more than a few pieces are ever in memory.
         await send({"type": "http.response.body", "body": piece, "more_body": True})
     await send({"type": "http.response.body"})
 
 
+def number_of_bytes(text: str) -> int | None:
+    return whole_number(text, 0, MOST_BYTES)
+
+
+def pattern(n: int) -> Iterator[bytes]:
+    """`n` bytes of which number `i` is `i` mod 251, in pieces."""
+    for left in range(n, 0, -len(CHUNK)):
+        yield CHUNK if left >= len(CHUNK) else CHUNK[:left]
+
+
 async def server_sent_events(request: Request) -> Response:
-    count = _parameter(request.query_params, "count", 3)
-    interval = _parameter(request.query_params, "interval_ms", 0)
+    count = parameter(request.query_params, "count", 3)
+    interval = parameter(request.query_params, "interval_ms", 0)
     if count is None or interval is None:
         return bad_request("count and interval_ms must be whole numbers")
     # Given as a `media_type`, it would get a charset.
@@ -69,7 +76,7 @@ async def _events(count: int, interval_ms: int) -> AsyncIterator[str]:
 
 
 async def slow(scope: Scope, receive: Receive, send: Send) -> None:
-    ms = _parameter(QueryParams(scope["query_string"]), "ms", 0)
+    ms = parameter(QueryParams(scope["query_string"]), "ms", 0)
     if ms is None:
         await answer(send, 400, {"error": "ms must be a whole number"})
         return
@@ -102,7 +109,7 @@ async def fail(_: Request) -> Response:
     raise RuntimeError("the request asked for a failing handler")
 
 
-def _parameter(query: QueryParams, name: str, default: int) -> int | None:
+def parameter(query: QueryParams, name: str, default: int) -> int | None:
     return whole_number(query.get(name, str(default)), 0, MOST_MILLISECONDS)
 
 

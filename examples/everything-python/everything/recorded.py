@@ -1,6 +1,9 @@
-"""What arrived so far: events, and requests whose caller went away."""
+"""What arrived so far: events, what came of their handlers' calls, and requests whose caller went
+away."""
 
 from __future__ import annotations
+
+from typing import Any
 
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
@@ -13,6 +16,7 @@ class Recorded:
 
     def __init__(self) -> None:
         self.events: list[PluginEvent] = []
+        self.calls: list[dict[str, Any]] = []
         self.cancelled = 0
 
 
@@ -24,4 +28,11 @@ async def events(request: Request) -> Response:
     return JSONResponse({"events": [event.to_json() for event in recorded.events]})
 
 
-routes = [Route("/events", events, methods=["GET", "DELETE"])]
+async def calls(request: Request) -> Response:
+    return JSONResponse({"calls": request.app.state.recorded.calls})
+
+
+routes = [
+    Route("/events", events, methods=["GET", "DELETE"]),
+    Route("/event-calls", calls),
+]
