@@ -3,6 +3,7 @@
 import type { RequestListener } from "node:http";
 import type { PluginContext } from "temps-plugin";
 import * as echo from "./echo.js";
+import * as faults from "./faults.js";
 import { find, isGone, problem, type Routes, type Visit } from "./http.js";
 import * as platform from "./platform.js";
 import * as produce from "./produce.js";
@@ -14,6 +15,7 @@ const routes: Routes = {
   ...produce.routes,
   ...platform.routes,
   ...recordedRoutes,
+  ...faults.routes,
   ...webSocketRoutes,
 };
 

@@ -7,7 +7,9 @@ import { appendFile } from "node:fs/promises";
 import { join } from "node:path";
 import { createManifest, type PluginContext, runPlugin } from "temps-plugin";
 import { listener } from "./app.js";
+import { failStop, holdStart } from "./faults.js";
 import { document } from "./openapi.js";
+import { type Asked, makeCall } from "./platform.js";
 import { Recorded } from "./recorded.js";
 import { webSockets } from "./websocket.js";
 
@@ -39,13 +41,22 @@ await runPlugin({
   upgrade: webSockets,
   uiDist: "ui",
   openapi: document(VERSION),
-  onStart: (ctx) => note(ctx, "start"),
-  onShutdown: (ctx) => note(ctx, "stop"),
-  onEvent(_ctx, event) {
+  async onStart(ctx) {
+    await note(ctx, "start");
+    await holdStart(ctx);
+  },
+  async onShutdown(ctx) {
+    await note(ctx, "stop");
+    failStop(ctx);
+  },
+  async onEvent(ctx, event) {
     recorded.add(event);
-    const data = event.data as { fail?: unknown } | null;
+    const data = event.data as { fail?: unknown; call?: unknown } | null;
     if (data?.fail === true) {
       throw new Error("the event asked for a failing handler");
+    }
+    if (typeof data?.call === "object" && data.call !== null) {
+      recorded.calls.push(await makeCall(ctx, data.call as Asked));
     }
   },
 });

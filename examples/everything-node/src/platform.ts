@@ -4,6 +4,7 @@ import {
   type ApiMethod,
   type ApiSendOptions,
   extractAuthContext,
+  type PluginContext,
   RemoteError,
   TempsError,
 } from "temps-plugin";
@@ -14,7 +15,7 @@ const KINDS = ["remote", "timeout", "disconnected", "protocol", "no_actor"];
 /** Most bytes of a request to make a call: more than the largest call, so that the SDK refuses it. */
 const ASKED_BYTES = 128 * 1024 * 1024;
 
-type Asked = Record<string, unknown>;
+export type Asked = Record<string, unknown>;
 
 /** What `/api` takes. It is the SDK that checks it further: this is what the profile is after. */
 type ApiAsked = { method: ApiMethod; path: string } & Pick<ApiSendOptions, "query" | "body">;
@@ -22,15 +23,21 @@ type ApiAsked = { method: ApiMethod; path: string } & Pick<ApiSendOptions, "quer
 async function call(visit: Visit): Promise<void> {
   const asked = await askedOf(visit, "method");
   if (asked !== undefined) {
-    const params = asked.params as Record<string, unknown> | undefined;
-    await show(visit, () => visit.ctx.temps.call(String(asked.method), params));
+    json(visit.res, 200, await makeCall(visit.ctx, asked));
   }
+}
+
+/** Makes the call that somebody asks for, and says what came of it as the profile has it. */
+export function makeCall({ temps }: PluginContext, asked: Asked): Promise<object> {
+  const { method, params, timeout_ms: limit } = asked;
+  const client = limit === undefined ? temps : temps.withTimeout(limit as number);
+  return show(() => client.call(String(method), params as Asked | undefined));
 }
 
 async function api(visit: Visit): Promise<void> {
   const asked = await askedOf(visit, "method", "path");
   if (asked !== undefined) {
-    await show(visit, () => callApi(visit, asked));
+    json(visit.res, 200, await show(() => callApi(visit, asked)));
   }
 }
 
@@ -68,16 +75,16 @@ async function askedOf({ req, res }: Visit, ...texts: string[]): Promise<Asked |
 }
 
 /** `{"ok": …}` or `{"err": {"kind", "code", "message"}}`, as the profile has it. */
-async function show({ res }: Visit, outcome: () => Promise<unknown>): Promise<void> {
+async function show(outcome: () => Promise<unknown>): Promise<object> {
   try {
-    json(res, 200, { ok: await outcome() });
+    return { ok: await outcome() };
   } catch (error) {
     if (!(error instanceof TempsError)) {
       throw error;
     }
     const kind = KINDS.includes(error.kind) ? error.kind : "invalid_request";
     const code = error instanceof RemoteError ? error.code : null;
-    json(res, 200, { err: { kind, code, message: error.message } });
+    return { err: { kind, code, message: error.message } };
   }
 }
 

@@ -9,7 +9,7 @@ const MOST_BYTES = 2 ** 30;
 /** Most bytes `/print` takes: 64 MiB. */
 const PRINT_BYTES = 64 * 1024 * 1024;
 /** As long as a timer of Node's can wait. */
-const MOST_MILLISECONDS = 2 ** 31 - 1;
+export const MOST_MILLISECONDS = 2 ** 31 - 1;
 /** Whole periods of the pattern of `/bytes/{n}`: one chunk serves for the whole body. */
 const CHUNK = Buffer.from(Array.from({ length: 251 * 256 }, (_, i) => i % 251));
 
@@ -25,7 +25,7 @@ function status({ res, parameter }: Visit): void {
 }
 
 async function manyBytes({ req, res, parameter }: Visit): Promise<void> {
-  const n = wholeNumber(parameter, 0, MOST_BYTES);
+  const n = numberOfBytes(parameter);
   if (n === undefined) {
     const found = JSON.stringify(parameter);
     return problem(res, 400, `${found} is no number of bytes; allowed: 0 to ${MOST_BYTES}`);
@@ -34,7 +34,12 @@ async function manyBytes({ req, res, parameter }: Visit): Promise<void> {
   await pipeline(req.method === "HEAD" ? [] : pattern(n), res);
 }
 
-function* pattern(n: number): Generator<Buffer> {
+export function numberOfBytes(text: string): number | undefined {
+  return wholeNumber(text, 0, MOST_BYTES);
+}
+
+/** `n` bytes of which number `i` is `i` mod 251, in pieces. */
+export function* pattern(n: number): Generator<Buffer> {
   for (let left = n; left > 0; left -= CHUNK.length) {
     yield left >= CHUNK.length ? CHUNK : CHUNK.subarray(0, left);
   }
@@ -73,7 +78,8 @@ async function slow({ res, query, recorded }: Visit): Promise<void> {
   json(res, 200, { slept_ms: ms });
 }
 
-function parameter(
+/** A number in a query; `otherwise` when it is not there. */
+export function parameter(
   query: string | null,
   name: string,
   otherwise: number,
