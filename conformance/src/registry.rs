@@ -28,6 +28,9 @@ pub static CHECKS: LazyLock<Vec<Check>> = LazyLock::new(|| {
         checks::everything_api::CHECKS,
         checks::everything_events::CHECKS,
         checks::everything_life::CHECKS,
+        checks::everything_author::CHECKS,
+        checks::everything_given_up::CHECKS,
+        checks::everything_hooks::CHECKS,
     ]
     .concat()
 });

@@ -93,8 +93,8 @@ pub const REASONS: &[Reason] = &[
                prove it with a shorter limit or a paused clock",
     },
     Reason {
-        rules: &["CH-50", "CH-51"],
-        text: "the limit is the author's to choose and may be minutes; the tests of an SDK \
+        rules: &["CH-51"],
+        text: "seeing it takes more than 60 s of waiting in each run; the tests of an SDK \
                prove it with a paused clock",
     },
     Reason {
@@ -108,58 +108,18 @@ pub const REASONS: &[Reason] = &[
                reading the SDK",
     },
     Reason {
-        rules: &["AU-09"],
-        text: "what author code did not get can't be seen from outside; the status is seen by \
-               health/get and auth/only-health-exempt",
-    },
-    Reason {
-        rules: &["CH-52"],
-        text: "memory held for a call that was given up can't be seen from outside; the tests \
-               of an SDK prove it",
-    },
-    Reason {
-        rules: &["EV-26"],
-        text: "no route of the everything profile makes a call from an event handler; the \
-               tests of an SDK prove it",
-    },
-    Reason {
-        rules: &["EV-27", "HT-13"],
-        text: "no route of the everything profile delays initialisation, so that the moment \
-               before it can't be met; the tests of an SDK prove it",
-    },
-    Reason {
-        rules: &["HS-41"],
-        text: "it needs an author with an OpenAPI document of more than 2 MiB; the tests of \
-               an SDK prove it",
-    },
-    Reason {
         rules: &["HT-10"],
         text: "whether and where an author has set a limit can't be seen from outside; the \
                tests of an SDK prove it",
     },
     Reason {
-        rules: &["HT-11", "HT-12", "MF-34"],
+        rules: &["HT-12"],
+        text: "only an SDK that can see its author's routes owes it, which can't be told from \
+               outside; the tests of an SDK prove it",
+    },
+    Reason {
+        rules: &["MF-34"],
         text: "it needs an author who makes that mistake; the tests of an SDK prove it",
-    },
-    Reason {
-        rules: &["HT-20"],
-        text: "no route of the everything profile leaves its request body unread; the tests \
-               of an SDK prove it",
-    },
-    Reason {
-        rules: &["HT-24"],
-        text: "no route of the everything profile fails in the middle of its response; the \
-               tests of an SDK prove it",
-    },
-    Reason {
-        rules: &["HT-26", "HT-31"],
-        text: "no route of the everything profile lets a caller choose repeated response \
-               headers or a status that is none; the tests of an SDK prove it",
-    },
-    Reason {
-        rules: &["LC-08"],
-        text: "no route of the everything profile makes the shutdown hook fail; the tests of \
-               an SDK prove it",
     },
     Reason {
         rules: &["EV-14", "HS-43", "MF-33"],

@@ -3,12 +3,20 @@ within reach of a test harness."""
 
 from __future__ import annotations
 
+from typing import Any
+
 from everything import app, faults, openapi, platform
 from everything.recorded import Recorded
 from temps_plugin import NavEntry, Plugin, PluginContext
 from temps_plugin.wire import PluginEvent
 
 VERSION = "0.1.0"
+
+
+def document() -> dict[str, Any]:
+    ctx: PluginContext = app.site.state.ctx
+    return openapi.document(VERSION, (ctx.data_dir / "large-openapi").exists())
+
 
 plugin = Plugin(
     "everything-python",
@@ -37,7 +45,7 @@ plugin = Plugin(
         "api_write",
     ],
     public_paths=["/public"],
-    openapi=openapi.document(VERSION),
+    openapi=document,
 )
 
 

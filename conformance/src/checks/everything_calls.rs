@@ -17,7 +17,7 @@ pub(super) fn post(path: &str, body: &Value) -> Request {
     Request::post(path).json(body)
 }
 
-fn get_project(id: u64) -> Value {
+pub(super) fn get_project(id: u64) -> Value {
     json!({"method": "get_project", "params": {"project_id": id}})
 }
 
@@ -90,7 +90,7 @@ fn results(dialect: Dialect) -> Vec<(&'static str, Value, Value)> {
     calls
 }
 
-fn project(id: u64) -> Value {
+pub(super) fn project(id: u64) -> Value {
     let time = "2026-06-06T12:00:00Z";
     json!({
         "id": id, "name": "Shop", "slug": "shop", "repo_name": "shop", "repo_owner": "acme",

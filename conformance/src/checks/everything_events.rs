@@ -7,7 +7,7 @@ use super::prelude::*;
 const BURST: usize = 1000;
 const POLL: Duration = Duration::from_millis(5);
 
-fn event(id: &str, data: Value) -> Value {
+pub(super) fn event(id: &str, data: Value) -> Value {
     json!({
         "id": id, "event_type": "conformance.happened", "timestamp": "2026-06-06T12:00:00Z",
         "project_id": 7, "data": data,
@@ -15,7 +15,7 @@ fn event(id: &str, data: Value) -> Value {
 }
 
 /// Waits until the plugin has recorded so many events, and returns them.
-async fn recorded(cx: &Cx, plugin: &Plugin, count: usize) -> Result<Vec<Value>, Stop> {
+pub(super) async fn recorded(cx: &Cx, plugin: &Plugin, count: usize) -> Result<Vec<Value>, Stop> {
     let deadline = tokio::time::Instant::now() + cx.limit(15);
     loop {
         let seen = plugin.get("/events").await?.json(200)?;
@@ -34,7 +34,7 @@ async fn recorded(cx: &Cx, plugin: &Plugin, count: usize) -> Result<Vec<Value>, 
     }
 }
 
-fn ids(events: &[Value]) -> Vec<&str> {
+pub(super) fn ids(events: &[Value]) -> Vec<&str> {
     events.iter().filter_map(|event| event["id"].as_str()).collect()
 }
 

@@ -224,7 +224,7 @@ async fn bytes(cx: Cx) -> Verdict {
 }
 
 /// How much a plugin may grow while its peer does not read, in KiB.
-const GROWTH_KIB: u64 = 96 * 1024;
+pub(super) const GROWTH_KIB: u64 = 96 * 1024;
 
 async fn slow_reader(cx: Cx) -> Verdict {
     let plugin = cx.fresh().await?;
@@ -257,7 +257,8 @@ async fn slow_reader(cx: Cx) -> Verdict {
     )))
 }
 
-fn resident_kib(pid: u32) -> Option<u64> {
+/// The memory of a process, in KiB; none where there is no `/proc`.
+pub(super) fn resident_kib(pid: u32) -> Option<u64> {
     let status = std::fs::read_to_string(format!("/proc/{pid}/status")).ok()?;
     let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"))?;
     line.split_ascii_whitespace().next()?.parse().ok()

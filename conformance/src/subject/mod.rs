@@ -184,6 +184,17 @@ impl Cx {
         Ok(Process::new(starting, self.limit(5)))
     }
 
+    /// A connection to the socket of a process that is not ready yet.
+    ///
+    /// # Errors
+    /// [`Stop::Failed`] when the socket does not accept.
+    pub async fn raw(&self, plan: &Plan) -> Result<Raw, Stop> {
+        let stream = tokio::net::UnixStream::connect(&plan.socket).await;
+        let stream =
+            stream.map_err(|e| Stop::failed("a socket that accepts connections", e.to_string()))?;
+        Ok(Raw::new(stream, self.limit(15), self.tape.clone()))
+    }
+
     /// Starts the plugin and goes through the handshake. No channel is dialled.
     ///
     /// # Errors

@@ -3,6 +3,7 @@
  * reach of a test harness.
  */
 
+import { existsSync } from "node:fs";
 import { appendFile } from "node:fs/promises";
 import { join } from "node:path";
 import { createManifest, type PluginContext, runPlugin } from "temps-plugin";
@@ -40,7 +41,7 @@ await runPlugin({
   handler: (ctx) => listener(ctx, recorded),
   upgrade: webSockets,
   uiDist: "ui",
-  openapi: document(VERSION),
+  openapi: (ctx) => document(VERSION, existsSync(join(ctx.dataDir, "large-openapi"))),
   async onStart(ctx) {
     await note(ctx, "start");
     await holdStart(ctx);

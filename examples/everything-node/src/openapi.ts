@@ -11,14 +11,22 @@ const ROUTES = [
   ["/print", "post", "Prints to standard output"],
 ] as const;
 
-export function document(version: string): object {
+/** More than a `ready` line can hold. */
+const TOO_MUCH = 2 * 1024 * 1024;
+
+/** The document; with `large`, one that does not fit its line. */
+export function document(version: string, large: boolean): object {
   const paths = ROUTES.map(([path, method, summary]) => {
     const operation = { summary, responses: { "200": { description: "Done" } } };
     return [path, { [method]: operation }];
   });
   return {
     openapi: "3.1.0",
-    info: { title: "everything-node", version },
+    info: {
+      title: "everything-node",
+      version,
+      ...(large && { description: "x".repeat(TOO_MUCH) }),
+    },
     paths: Object.fromEntries(paths),
   };
 }

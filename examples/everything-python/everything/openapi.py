@@ -16,10 +16,18 @@ ROUTES = (
 )
 
 
-def document(version: str) -> dict[str, Any]:
+# More than a `ready` line can hold.
+TOO_MUCH = 2 * 1024 * 1024
+
+
+def document(version: str, large: bool) -> dict[str, Any]:
+    """The document; with `large`, one that does not fit its line."""
+    info = {"title": "everything-python", "version": version}
+    if large:
+        info["description"] = "x" * TOO_MUCH
     return {
         "openapi": "3.1.0",
-        "info": {"title": "everything-python", "version": version},
+        "info": info,
         "paths": {
             path: {method: {"summary": summary, "responses": {"200": {"description": "Done"}}}}
             for path, method, summary in ROUTES

@@ -13,6 +13,7 @@ mod recorded;
 
 use std::fs::OpenOptions;
 use std::io::Write;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use include_dir::{Dir, include_dir};
 use temps_plugin_sdk::prelude::*;
@@ -26,6 +27,7 @@ static UI: Dir<'static> = include_dir!("$CARGO_MANIFEST_DIR/ui");
 #[derive(Default)]
 struct Everything {
     recorded: Recorded,
+    large_openapi: AtomicBool,
 }
 
 /// What every handler can reach.
@@ -73,11 +75,12 @@ impl ExternalPlugin for Everything {
     }
 
     fn openapi_schema(&self) -> Option<utoipa::openapi::OpenApi> {
-        Some(openapi::document())
+        Some(openapi::document(self.large_openapi.load(Ordering::Relaxed)))
     }
 
     async fn on_start_async(&self, ctx: &PluginContext) -> Result<(), PluginSdkError> {
         note(ctx, "start")?;
+        self.large_openapi.store(ctx.data_dir().join("large-openapi").exists(), Ordering::Relaxed);
         faults::hold_start(ctx).await;
         Ok(())
     }

@@ -16,15 +16,20 @@ const ROUTES: [(&str, HttpMethod, &str); 8] = [
     ("/print", HttpMethod::Post, "Prints to standard output"),
 ];
 
-pub(crate) fn document() -> OpenApi {
+/// More than a `ready` line can hold.
+const TOO_MUCH: usize = 2 * 1024 * 1024;
+
+/// The document; with `large`, one that does not fit its line.
+pub(crate) fn document(large: bool) -> OpenApi {
     let mut paths = PathsBuilder::new();
     for (path, method, summary) in ROUTES {
         paths = paths.path(path, PathItem::new(method, operation(summary)));
     }
-    OpenApiBuilder::new()
-        .info(InfoBuilder::new().title("everything-rust").version(env!("CARGO_PKG_VERSION")))
-        .paths(paths)
-        .build()
+    let mut info = InfoBuilder::new().title("everything-rust").version(env!("CARGO_PKG_VERSION"));
+    if large {
+        info = info.description(Some("x".repeat(TOO_MUCH)));
+    }
+    OpenApiBuilder::new().info(info.build()).paths(paths).build()
 }
 
 fn operation(summary: &str) -> Operation {
