@@ -46,8 +46,12 @@ async fn offer(cx: &Cx, plugin: &Plugin, target: &str) -> Result<(usize, u16, By
             () = feed => Err(Stop::fault("offering a body", "it came to an end")),
         }
     };
-    let late = || Stop::failed(format!("an answer of POST {target}"), "none");
-    tokio::time::timeout(cx.limit(15), exchange).await.unwrap_or_else(|_| Err(late()))
+    let late = |_| {
+        let taken = taken.load(Ordering::Relaxed);
+        let seen = format!("none, while {taken} bytes of its body were taken");
+        Err(Stop::failed(format!("an answer of POST {target}"), seen))
+    };
+    tokio::time::timeout(cx.limit(15), exchange).await.unwrap_or_else(late)
 }
 
 async fn unread_body(cx: Cx) -> Verdict {
