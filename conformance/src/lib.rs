@@ -3,7 +3,7 @@
 //! The suite starts the plugin as a host would, through the floors of `temps-plugin-host`, and proves
 //! the rules of `PROTOCOL.md` on it one [`model::Check`] at a time. Checks are data in a
 //! [`registry`]; [`run`] makes the selected ones and answers with one [`report::RunReport`], which
-//! [`report::human`] and [`report::json`] write.
+//! [`report::Format`] writes in the ways there are.
 //!
 //! Three things are kept apart everywhere: what the plugin did wrong ([`model::Stop::Failed`]), what
 //! does not apply to it ([`model::Stop::Skipped`]), and what the suite itself could not do
@@ -20,12 +20,14 @@ pub mod selection;
 pub mod subject;
 pub mod traceability;
 pub mod transcript;
+mod visible;
 
 use std::ffi::OsString;
 
 use temps_plugin_schema::Dialect;
 
 pub use runner::{RunError, run};
+pub use transcript::Transcripts;
 
 /// What to check, and how.
 #[derive(Debug)]
@@ -46,6 +48,9 @@ pub struct RunOptions {
     pub timeout_scale: f64,
     /// The database URL for a plugin that asks for one.
     pub database_url: Option<String>,
+    /// Which checks keep what went over the wire. [`Transcripts::All`] makes reports many times
+    /// as large.
+    pub transcripts: Transcripts,
     /// Who is told how far the run is.
     pub progress: report::Progress,
 }
@@ -62,6 +67,7 @@ impl RunOptions {
             jobs: 4,
             timeout_scale: 1.0,
             database_url: None,
+            transcripts: Transcripts::Failed,
             progress: report::Progress::silent(),
         }
     }

@@ -4,6 +4,7 @@ use std::fmt;
 use std::time::Duration;
 
 use futures_util::future::BoxFuture;
+use schemars::JsonSchema;
 use serde::Serialize;
 use temps_plugin_schema::Dialect;
 
@@ -31,7 +32,7 @@ pub enum Needs {
 }
 
 /// How much a check has to know of the plugin.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Profile {
     /// Nothing: it holds for any binary.
@@ -169,7 +170,7 @@ impl Check {
 }
 
 /// What was seen that makes a check pass, in lines of text. Never empty in a pass.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(transparent)]
 pub struct Evidence(pub Vec<String>);
 
@@ -186,7 +187,7 @@ impl Evidence {
 }
 
 /// A rule that was broken.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Failure {
     /// What the rule asks for.
     pub expected: String,
@@ -238,7 +239,7 @@ pub fn ensure(
 }
 
 /// What became of one check in one dialect.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, JsonSchema)]
 #[serde(tag = "status", rename_all = "lowercase")]
 pub enum Status {
     /// It holds, because of this.
@@ -280,7 +281,7 @@ impl From<Verdict> for Status {
 }
 
 /// The result of one check in one dialect.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, JsonSchema)]
 pub struct CheckResult {
     /// The check's id.
     pub check: &'static str,
@@ -290,6 +291,8 @@ pub struct CheckResult {
     pub rules: &'static [&'static str],
     /// What a failure means.
     pub severity: Level,
+    /// How much it has to know of the plugin.
+    pub profile: Profile,
     /// The dialect it was made in.
     pub dialect: Dialect,
     /// What became of it.
@@ -297,8 +300,9 @@ pub struct CheckResult {
     pub status: Status,
     /// How long it took, in milliseconds.
     #[serde(rename = "duration_ms", serialize_with = "as_millis")]
+    #[schemars(with = "u64")]
     pub duration: Duration,
-    /// What went over the wire, for a check that did not pass.
+    /// What went over the wire, for a check that did not pass or when all transcripts are kept.
     #[serde(skip_serializing_if = "Transcript::is_empty")]
     pub transcript: Transcript,
 }

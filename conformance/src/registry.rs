@@ -5,6 +5,9 @@ use std::sync::LazyLock;
 use crate::checks;
 use crate::model::Check;
 
+/// The check that stands for the start itself.
+pub const START_CHECK: &str = "handshake/completes";
+
 /// The catalogue.
 pub static CHECKS: LazyLock<Vec<Check>> = LazyLock::new(|| {
     [

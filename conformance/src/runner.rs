@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use futures_util::{FutureExt as _, StreamExt as _, future, stream};
+use jiff::{Timestamp, Unit};
 use temps_plugin_schema::Dialect;
 
 use crate::model::{Check, CheckResult, Needs, Status, Verdict};
@@ -13,7 +14,8 @@ use crate::report::{
 };
 use crate::selection::{SelectionError, select};
 use crate::subject::{Cx, Probe, Subject, probe, settle};
-use crate::transcript::Transcript;
+use crate::transcript::{Transcript, Transcripts};
+use crate::registry::START_CHECK;
 use crate::{ExitCode, RunOptions, registry};
 
 /// No check may take longer; every wait inside has a shorter limit of its own.
@@ -53,7 +55,7 @@ pub async fn run(options: RunOptions) -> Result<RunReport, RunError> {
     if !checks.iter().any(|check| options.dialects.iter().any(|d| check.dialects.contains(*d))) {
         return Err(RunError::Usage("no selected check is made in the requested dialect".into()));
     }
-    let began = Instant::now();
+    let (began, started_at) = (Instant::now(), now());
     let mut probes =
         future::join_all(options.dialects.iter().map(|dialect| probe(&options, *dialect))).await;
     settle(&mut probes);
@@ -86,8 +88,15 @@ pub async fn run(options: RunOptions) -> Result<RunReport, RunError> {
         verdict,
         counts,
         results,
+        started_at,
         duration: began.elapsed(),
     })
+}
+
+/// The time of day, as exact as a report needs it.
+fn now() -> Timestamp {
+    let now = Timestamp::now();
+    now.round(Unit::Millisecond).unwrap_or(now)
 }
 
 /// What the starts and the checks say together.
@@ -129,7 +138,7 @@ async fn run_all(
             let result = match subject {
                 _ if check.slow && !options.slow => too_slow(check, *dialect),
                 Some(subject) if subject.refused().is_none() || check.area() == MANIFEST_AREA => {
-                    spawn_one(check, subject).await
+                    spawn_one(check, subject, options.transcripts).await
                 }
                 _ => not_started(check, *dialect, start),
             };
@@ -146,8 +155,6 @@ async fn run_all(
 
 /// The checks that need no more than the first line.
 const MANIFEST_AREA: &str = "manifest";
-/// The check that stands for the start itself.
-const START_CHECK: &str = "handshake/completes";
 
 fn too_slow(check: &'static Check, dialect: Dialect) -> CheckResult {
     let reason = "it waits for a limit of the protocol; --slow makes it".to_owned();
@@ -167,10 +174,14 @@ fn not_started(check: &'static Check, dialect: Dialect, start: &StartReport) -> 
 }
 
 /// Makes a check in a task of its own, so that checks use all processors.
-async fn spawn_one(check: &'static Check, subject: &Arc<Subject>) -> CheckResult {
+async fn spawn_one(
+    check: &'static Check,
+    subject: &Arc<Subject>,
+    keep: Transcripts,
+) -> CheckResult {
     let began = Instant::now();
     let dialect = subject.dialect();
-    match tokio::spawn(run_one(check, Arc::clone(subject))).await {
+    match tokio::spawn(run_one(check, Arc::clone(subject), keep)).await {
         Ok(result) => result,
         Err(error) => {
             let status = Status::Fault { message: format!("the check's task ended: {error}") };
@@ -180,7 +191,7 @@ async fn spawn_one(check: &'static Check, subject: &Arc<Subject>) -> CheckResult
     }
 }
 
-async fn run_one(check: &'static Check, subject: Arc<Subject>) -> CheckResult {
+async fn run_one(check: &'static Check, subject: Arc<Subject>, keep: Transcripts) -> CheckResult {
     let began = Instant::now();
     let dialect = subject.dialect();
     if let Some(reason) = lacks(check, &subject) {
@@ -203,6 +214,7 @@ async fn run_one(check: &'static Check, subject: Arc<Subject>) -> CheckResult {
     cx.clean_up().await;
     let transcript = match status {
         Status::Failed { .. } | Status::Fault { .. } => cx.transcript(),
+        _ if keep == Transcripts::All => cx.transcript().of_a_pass(),
         Status::Passed { .. } | Status::Skipped { .. } => Transcript::default(),
     };
     result(check, dialect, status, began.elapsed(), transcript)
@@ -228,7 +240,8 @@ fn result(
     transcript: Transcript,
 ) -> CheckResult {
     let Check { id, title, rules, severity, .. } = *check;
-    CheckResult { check: id, title, rules, severity, dialect, status, duration, transcript }
+    let profile = check.profile();
+    CheckResult { check: id, title, rules, severity, profile, dialect, status, duration, transcript }
 }
 
 fn text_of(panic: &(dyn std::any::Any + Send)) -> &str {

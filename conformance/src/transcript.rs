@@ -8,19 +8,25 @@ use std::fmt::Write as _;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
+use clap::ValueEnum;
+use schemars::JsonSchema;
 use serde::Serialize;
 use temps_plugin_host::WireTap;
 use temps_plugin_host::tap::{Direction, Opcode, WireEvent, WireKind};
 use temps_plugin_schema::Secret;
 
+use crate::visible::visible_line;
+
 /// Most entries a transcript keeps; the oldest half and the newest half survive.
 const ENTRIES: usize = 400;
+/// Most entries of a check that passed: enough to see how, in a report that has hundreds of them.
+const ENTRIES_OF_A_PASS: usize = 80;
 /// Longest text of one entry, in bytes.
 const TEXT_BYTES: usize = 400;
 const REDACTED: &str = "[redacted]";
 
 /// One thing that passed between suite and plugin.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Entry {
     /// Time since the check began, in microseconds.
     pub at_us: u64,
@@ -36,8 +42,26 @@ pub struct Entry {
     pub text: String,
 }
 
+impl Entry {
+    /// What stands for `dropped` entries that were left out before `next`.
+    fn gap(next: &Self, dropped: usize) -> Self {
+        let text = format!("… {dropped} entries left out …");
+        Self { stream: "", size: 0, text, direction: ' ', ..next.clone() }
+    }
+}
+
+/// Which checks keep what went over the wire.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
+pub enum Transcripts {
+    /// Those that did not pass.
+    #[default]
+    Failed,
+    /// All that were made.
+    All,
+}
+
 /// The entries of one check, oldest first.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(transparent)]
 pub struct Transcript(pub Vec<Entry>);
 
@@ -46,6 +70,18 @@ impl Transcript {
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
+    }
+
+    /// The same with its middle left out when it is longer than a check that passed may keep.
+    #[must_use]
+    pub(crate) fn of_a_pass(mut self) -> Self {
+        let entries = self.0.len();
+        if entries > ENTRIES_OF_A_PASS {
+            let half = ENTRIES_OF_A_PASS / 2;
+            let gap = Entry::gap(&self.0[half], entries - ENTRIES_OF_A_PASS);
+            self.0.splice(half..entries - half, [gap]);
+        }
+        self
     }
 
     /// One line an entry: offset, process, direction, stream, size, text.
@@ -160,10 +196,8 @@ impl Tape {
         let state = self.lock();
         let mut entries = state.entries.clone();
         if state.dropped > 0 {
-            let gap = &entries[ENTRIES / 2];
-            let text = format!("… {} entries left out …", state.dropped);
-            let entry = Entry { stream: "", size: 0, text, direction: ' ', ..gap.clone() };
-            entries.insert(ENTRIES / 2, entry);
+            let gap = Entry::gap(&entries[ENTRIES / 2], state.dropped);
+            entries.insert(ENTRIES / 2, gap);
         }
         drop(state);
         // Streams are read by different tasks, so neighbours may have been recorded out of order.
@@ -182,14 +216,7 @@ impl State {
             }
         }
         let cut = text.floor_char_boundary(TEXT_BYTES);
-        let mut line = String::with_capacity(cut);
-        for c in text[..cut].chars() {
-            if c.is_control() {
-                line.extend(c.escape_default());
-            } else {
-                line.push(c);
-            }
-        }
+        let mut line = visible_line(&text[..cut]);
         if cut < text.len() {
             line.push('…');
         }
@@ -266,6 +293,23 @@ mod tests {
         let text = tape.transcript().render("  ");
         assert!(text.contains("line 0.") && text.contains(&format!("line {}.", ENTRIES + 49)));
         assert!(text.contains("50 entries left out"), "{text}");
+    }
+
+    #[test]
+    fn a_pass_keeps_both_ends_of_a_shorter_one() {
+        let tape = Tape::default();
+        for i in 0..ENTRIES_OF_A_PASS {
+            tape.note(Direction::FromPlugin, "stderr", 1, &format!("line {i}."));
+        }
+        assert_eq!(tape.transcript().of_a_pass(), tape.transcript());
+        for i in ENTRIES_OF_A_PASS..ENTRIES_OF_A_PASS + 7 {
+            tape.note(Direction::FromPlugin, "stderr", 1, &format!("line {i}."));
+        }
+        let short = tape.transcript().of_a_pass();
+        assert_eq!(short.0.len(), ENTRIES_OF_A_PASS + 1);
+        let text = short.render("");
+        assert!(text.contains("line 0.") && text.contains("line 86."), "{text}");
+        assert!(text.contains("7 entries left out") && !text.contains("line 43."), "{text}");
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! The command line: what may be typed, and what it means.
 
+mod output;
 mod run;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
@@ -12,6 +13,7 @@ Examples:
   temps-plugin-conformance run --dialect 2 -- node dist/plugin.js
   temps-plugin-conformance run --run 'handshake/*' --skip HS-28 -- ./my-plugin --verbose
   temps-plugin-conformance run --format json -- ./my-plugin > report.json
+  temps-plugin-conformance run --report html=report.html --report junit=junit.xml -- ./my-plugin
   temps-plugin-conformance list
   temps-plugin-conformance rules
 
@@ -39,17 +41,20 @@ enum Command {
     List(FormatArgs),
     /// Show all rules with the checks that prove them, or the reason why none does.
     Rules(FormatArgs),
+    /// Show the JSON Schema of the report that `run --format json` writes.
+    Schema,
 }
 
 #[derive(Debug, Args)]
 struct FormatArgs {
     /// How to write the answer.
-    #[arg(long, value_enum, default_value_t = Format::Human)]
-    format: Format,
+    #[arg(long, value_enum, default_value_t = TableFormat::Human)]
+    format: TableFormat,
 }
 
+/// The ways to write a table; those of a run's report are [`report::Format`].
 #[derive(Debug, Clone, Copy, ValueEnum)]
-enum Format {
+enum TableFormat {
     Human,
     Json,
 }
@@ -58,21 +63,25 @@ enum Format {
 pub async fn main(cli: Cli) -> ExitCode {
     match cli.command {
         Command::Run(args) => run::main(args).await,
-        Command::List(FormatArgs { format: Format::Human }) => {
+        Command::List(FormatArgs { format: TableFormat::Human }) => {
             show(&report::human::list(&registry::CHECKS))
         }
-        Command::List(FormatArgs { format: Format::Json }) => {
+        Command::List(FormatArgs { format: TableFormat::Json }) => {
             show(&report::json::list(&registry::CHECKS))
         }
-        Command::Rules(FormatArgs { format: Format::Human }) => show(&report::human::rules()),
-        Command::Rules(FormatArgs { format: Format::Json }) => show(&report::json::rules()),
+        Command::Rules(FormatArgs { format: TableFormat::Human }) => show(&report::human::rules()),
+        Command::Rules(FormatArgs { format: TableFormat::Json }) => show(&report::json::rules()),
+        Command::Schema => show(&report::json::schema()),
     }
 }
 
-/// Writes to stdout. A reader that has gone away (`| head`) is no failure of the run.
+/// Writes to stdout, with colours when it is a terminal.
 fn show(text: &str) -> ExitCode {
-    use std::io::Write as _;
-    let mut out = anstream::stdout().lock();
+    write_out(anstream::stdout().lock(), text)
+}
+
+/// Writes to `out`. A reader that has gone away (`| head`) is no failure of the run.
+fn write_out(mut out: impl std::io::Write, text: &str) -> ExitCode {
     match writeln!(out, "{}", text.trim_end()).and_then(|()| out.flush()) {
         Ok(()) => ExitCode::Conformant,
         Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => ExitCode::Conformant,

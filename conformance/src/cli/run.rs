@@ -6,8 +6,8 @@ use std::io::IsTerminal;
 use clap::{Args, ValueEnum};
 use temps_plugin_schema::Dialect;
 
-use super::{Format, show};
-use crate::report::{self, Progress};
+use super::output::OutputArgs;
+use crate::report::Progress;
 use crate::selection::Pattern;
 use crate::{ExitCode, RunOptions, run};
 
@@ -22,9 +22,8 @@ pub(super) struct RunArgs {
     /// Leave out checks whose id, or one of whose rules, matches this glob. May be repeated.
     #[arg(long, value_name = "GLOB")]
     skip: Vec<String>,
-    /// How to write the report.
-    #[arg(long, value_enum, default_value_t = Format::Human)]
-    format: Format,
+    #[command(flatten)]
+    output: OutputArgs,
     /// How many checks to make at the same time.
     #[arg(long, value_name = "N", default_value_t = 4, value_parser = clap::value_parser!(u16).range(1..=256))]
     pub(super) jobs: u16,
@@ -37,9 +36,6 @@ pub(super) struct RunArgs {
     /// The database URL handed to a plugin that asks for a database.
     #[arg(long, value_name = "URL")]
     database_url: Option<String>,
-    /// Show the evidence of passed checks, and skipped checks too.
-    #[arg(long, short)]
-    verbose: bool,
     /// The plugin's program and its own arguments; the protocol's flags are put behind them.
     #[arg(required = true, last = true, value_name = "PLUGIN")]
     pub(super) command: Vec<OsString>,
@@ -71,9 +67,13 @@ fn parse_scale(text: &str) -> Result<f64, String> {
     }
 }
 
-/// Makes the checks and writes the report.
+/// Makes the checks and writes the reports.
 pub(super) async fn main(args: RunArgs) -> ExitCode {
-    let (verbose, format) = (args.verbose, args.format);
+    let output = args.output;
+    if let Err(error) = output.prepare() {
+        anstream::eprintln!("error: {error}");
+        return ExitCode::Usage;
+    }
     let options = RunOptions {
         command: args.command,
         dialects: args.dialect.dialects(),
@@ -83,6 +83,7 @@ pub(super) async fn main(args: RunArgs) -> ExitCode {
         jobs: usize::from(args.jobs),
         timeout_scale: args.timeout_scale,
         database_url: args.database_url,
+        transcripts: output.transcripts(),
         progress: Progress::on_stderr(std::io::stderr().is_terminal()),
     };
     // Dropping the run kills what it has started.
@@ -93,20 +94,12 @@ pub(super) async fn main(args: RunArgs) -> ExitCode {
             return ExitCode::RunnerFault;
         }
     };
-    let report = match outcome {
-        Ok(report) => report,
+    match outcome {
+        Ok(report) => output.write(&report),
         Err(error) => {
             anstream::eprintln!("error: {error}");
-            return error.exit_code();
+            error.exit_code()
         }
-    };
-    let text = match format {
-        Format::Human => report::human::report(&report, verbose),
-        Format::Json => report::json::report(&report),
-    };
-    match show(&text) {
-        ExitCode::Conformant => report.exit_code(),
-        failed => failed,
     }
 }
 

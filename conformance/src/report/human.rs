@@ -6,10 +6,11 @@ use std::fmt::Write as _;
 
 use anstyle::{AnsiColor, Style};
 
-use super::{RunReport, StartOutcome, StartReport, Verdict};
+use super::rows::{Fact, area, facts, runs_of};
+use super::{Outcome, RunReport, StartOutcome, StartReport, Verdict};
 use crate::model::{Check, CheckResult, Status};
-use crate::rules::{Level, rule};
 use crate::traceability;
+use crate::visible::{visible, visible_line};
 
 const GOOD: Style = AnsiColor::Green.on_default();
 const BAD: Style = AnsiColor::Red.on_default().bold();
@@ -26,7 +27,7 @@ fn paint(style: Style, text: &str) -> String {
 pub fn report(report: &RunReport, verbose: bool) -> String {
     let mut out = heading(report);
     out.push_str(&start_problems(&report.starts, verbose));
-    for (area, results) in by_area(&report.results) {
+    for (area, results) in runs_of(&report.results, |result| area(result.check)) {
         out.push_str(&area_line(area, &results));
         if verbose {
             for result in &results {
@@ -45,11 +46,11 @@ pub fn report(report: &RunReport, verbose: bool) -> String {
 }
 
 fn heading(report: &RunReport) -> String {
-    let command = report.command.join(" ");
+    let command = report.command_line();
     match &report.plugin {
         Some(plugin) => {
             let profile = if plugin.everything { ", everything profile" } else { "" };
-            let title = paint(BOLD, &format!("{} {}", plugin.name, plugin.version));
+            let title = paint(BOLD, &report.subject());
             format!("{title}  {command}{profile}\n\n")
         }
         None => format!("{}\n\n", paint(BOLD, &command)),
@@ -75,11 +76,11 @@ fn start_problems(starts: &[StartReport], verbose: bool) -> String {
             StartOutcome::Started => {}
             StartOutcome::NotSpoken { reason } => {
                 let note = paint(WARN, "note");
-                let _ = writeln!(out, "{note} dialect {dialects} is not spoken: {reason}\n");
+                let _ = writeln!(out, "{note} dialect {dialects} is not spoken: {}\n", visible(reason));
             }
             StartOutcome::Failed { reason } => {
                 let fail = paint(BAD, "FAIL");
-                let _ = writeln!(out, "{fail} not started in dialect {dialects}: {reason}");
+                let _ = writeln!(out, "{fail} not started in dialect {dialects}: {}", visible(reason));
                 if verbose {
                     out.push_str(&start.transcript.render("   "));
                 }
@@ -90,45 +91,35 @@ fn start_problems(starts: &[StartReport], verbose: bool) -> String {
     out
 }
 
-/// Results by area, in the order of the registry.
-fn by_area(results: &[CheckResult]) -> Vec<(&str, Vec<&CheckResult>)> {
-    let mut areas: Vec<(&str, Vec<&CheckResult>)> = Vec::new();
-    for result in results {
-        let area = result.check.split('/').next().unwrap_or(result.check);
-        match areas.last_mut() {
-            Some((last, results)) if *last == area => results.push(result),
-            _ => areas.push((area, vec![result])),
-        }
-    }
-    areas
-}
-
 fn area_line(area: &str, results: &[&CheckResult]) -> String {
-    let count = |wanted: fn(&CheckResult) -> bool| results.iter().filter(|r| wanted(r)).count();
-    let failed = |r: &CheckResult| matches!(r.status, Status::Failed { .. });
-    let parts = [
-        (count(|r| matches!(r.status, Status::Passed { .. })), GOOD, "passed"),
-        (results.iter().filter(|r| failed(r) && r.severity == Level::Must).count(), BAD, "failed"),
-        (results.iter().filter(|r| failed(r) && r.severity != Level::Must).count(), WARN, "warned"),
-        (count(|r| matches!(r.status, Status::Skipped { .. })), DIM, "skipped"),
-        (count(|r| matches!(r.status, Status::Fault { .. })), BAD, "runner faults"),
-    ];
-    let shown: Vec<String> = parts
+    let shown: Vec<String> = Outcome::ALL
         .into_iter()
-        .filter(|(count, ..)| *count > 0)
-        .map(|(count, style, word)| paint(style, &format!("{count} {word}")))
+        .map(|outcome| (outcome, results.iter().filter(|r| Outcome::of(r) == outcome).count()))
+        .filter(|(_, count)| *count > 0)
+        .map(|(outcome, count)| paint(style(outcome), &format!("{count} {}", outcome.counted())))
         .collect();
     format!("{area:<12} {}\n", shown.join(", "))
 }
 
-fn mark(result: &CheckResult) -> String {
-    match (&result.status, result.severity) {
-        (Status::Passed { .. }, _) => paint(GOOD, "pass"),
-        (Status::Failed { .. }, Level::Must) => paint(BAD, "FAIL"),
-        (Status::Failed { .. }, _) => paint(WARN, "WARN"),
-        (Status::Skipped { .. }, _) => paint(DIM, "skip"),
-        (Status::Fault { .. }, _) => paint(BAD, "FAULT"),
+fn style(outcome: Outcome) -> Style {
+    match outcome {
+        Outcome::Passed => GOOD,
+        Outcome::Failed | Outcome::Fault => BAD,
+        Outcome::Warned => WARN,
+        Outcome::Skipped => DIM,
     }
+}
+
+fn mark(result: &CheckResult) -> String {
+    let outcome = Outcome::of(result);
+    let word = match outcome {
+        Outcome::Passed => "pass",
+        Outcome::Failed => "FAIL",
+        Outcome::Warned => "WARN",
+        Outcome::Skipped => "skip",
+        Outcome::Fault => "FAULT",
+    };
+    paint(style(outcome), word)
 }
 
 /// One check in verbose mode.
@@ -137,16 +128,12 @@ fn short(result: &CheckResult) -> String {
     let millis = result.duration.as_millis();
     let head = format!("  {} {} ({})", mark(result), result.check, result.dialect);
     let mut out = format!("{head} {}\n", paint(DIM, &format!("{rules}, {millis} ms")));
-    match &result.status {
-        Status::Passed { evidence } => {
-            for line in &evidence.0 {
+    if matches!(result.status, Status::Passed { .. } | Status::Skipped { .. }) {
+        for fact in facts(result) {
+            for line in fact.text.lines() {
                 let _ = writeln!(out, "       {}", paint(DIM, line));
             }
         }
-        Status::Skipped { reason } => {
-            let _ = writeln!(out, "       {}", paint(DIM, reason));
-        }
-        Status::Failed { .. } | Status::Fault { .. } => {}
     }
     out
 }
@@ -160,20 +147,10 @@ fn long(result: &CheckResult) -> String {
         result.dialect,
         result.title
     );
-    for id in result.rules {
-        if let Some(rule) = rule(id) {
-            let _ = writeln!(out, "  {}  {}", paint(BOLD, id), rule.sentence());
-        }
-    }
-    match &result.status {
-        Status::Failed { failure } => {
-            let _ = writeln!(out, "  expected  {}", indent(&failure.expected));
-            let _ = writeln!(out, "  seen      {}", indent(&failure.seen));
-        }
-        Status::Fault { message } => {
-            let _ = writeln!(out, "  the runner failed, not the plugin: {}", indent(message));
-        }
-        Status::Passed { .. } | Status::Skipped { .. } => {}
+    for Fact { label, text } in facts(result) {
+        // Ids of rules stand out; what follows them lines up.
+        let label = paint(BOLD, &format!("{label:<8}"));
+        let _ = writeln!(out, "  {label}  {}", text.replace('\n', "\n            "));
     }
     if !result.transcript.is_empty() {
         let _ = write!(
@@ -183,10 +160,6 @@ fn long(result: &CheckResult) -> String {
         );
     }
     out
-}
-
-fn indent(text: &str) -> String {
-    text.trim_end().replace('\n', "\n            ")
 }
 
 /// Skips are always told, one line a reason, so that they can't hide.
@@ -206,6 +179,7 @@ fn skipped(results: &[CheckResult]) -> String {
             few if few.len() <= 3 => few.join(", "),
             many => format!("{} and {} more", many[..2].join(", "), many.len() - 2),
         };
+        let reason = visible_line(reason);
         let _ = writeln!(out, "{} {reason}: {shown}", paint(DIM, "skipped"));
     }
     if out.is_empty() { out } else { format!("\n{out}") }
@@ -218,28 +192,22 @@ fn conclusion(report: &RunReport) -> String {
         "{} passed, {} failed, {} warnings, {} skipped in {seconds:.1} s",
         counts.passed, counts.failed, counts.warnings, counts.skipped
     );
-    let dialects: Vec<String> = report
-        .starts
-        .iter()
-        .filter(|start| start.outcome == StartOutcome::Started)
-        .map(|start| start.dialect.number().to_string())
-        .collect();
-    let dialects = dialects.join(" and ");
+    let name = report.verdict.name();
     match report.verdict {
         Verdict::Conformant => {
-            format!("\n{} in dialect {dialects}: {numbers}\n", paint(GOOD, "conformant"))
+            format!("\n{} in {}: {numbers}\n", paint(GOOD, name), report.spoken())
         }
-        Verdict::NotConformant => format!("\n{}: {numbers}\n", paint(BAD, "not conformant")),
+        Verdict::NotConformant => format!("\n{}: {numbers}\n", paint(BAD, name)),
         Verdict::NothingRun => format!(
             "\n{}: none of the selected checks applies to this plugin\n",
-            paint(BAD, "nothing was checked")
+            paint(BAD, name)
         ),
         Verdict::NeverStarted => {
-            format!("{}: no check was made\n", paint(BAD, "the plugin never started"))
+            format!("{}: no check was made\n", paint(BAD, name))
         }
         Verdict::RunnerFault => format!(
             "\n{}: {numbers}, {} not finished; this is a defect of the suite, not of the plugin\n",
-            paint(BAD, "the runner failed"),
+            paint(BAD, name),
             counts.faults
         ),
     }

@@ -1,16 +1,53 @@
-//! Reports for programs. The document is the result model itself.
+//! Reports for programs. The document is the result model itself, with the rules it is about.
 
+use std::collections::BTreeMap;
+
+use schemars::JsonSchema;
+use schemars::generate::SchemaSettings;
 use serde::Serialize;
 use serde_json::{Value, json};
 
+use super::rows::explain;
 use super::{FORMAT_VERSION, RunReport};
 use crate::model::{Check, Dialects};
+use crate::rules::{Rule, rule};
 use crate::traceability;
+
+/// Where the schema of the report is published.
+const SCHEMA_ID: &str = "https://github.com/temps-plugin/temps-plugin/blob/main/conformance/schema/report.v1.schema.json";
+
+/// What one run of temps-plugin-conformance found out about one plugin.
+#[derive(Serialize, JsonSchema)]
+struct Document<'a> {
+    #[serde(flatten)]
+    report: &'a RunReport,
+    /// The rules that the results name, by id.
+    rules: BTreeMap<&'a str, &'a Rule>,
+    /// The command that tells more about a check, with `CHECK` in the place of its id.
+    explain: String,
+}
 
 /// The report of a run.
 #[must_use]
 pub fn report(report: &RunReport) -> String {
-    write(report)
+    let named = report.results.iter().flat_map(|result| result.rules);
+    let rules = named.filter_map(|id| rule(id).map(|rule| (*id, rule))).collect();
+    write(&Document { report, rules, explain: explain("CHECK") })
+}
+
+/// The JSON Schema (draft 2020-12) of [`report`]. Members may be added within one
+/// [`FORMAT_VERSION`]; a reader has to ignore those it does not know.
+#[must_use]
+pub fn schema() -> String {
+    let settings = SchemaSettings::draft2020_12().for_serialize();
+    let mut schema = settings.into_generator().into_root_schema_for::<Document<'static>>();
+    schema.insert("$id".into(), SCHEMA_ID.into());
+    schema.insert("title".into(), format!("Conformance report, version {FORMAT_VERSION}").into());
+    let mut value = schema.to_value();
+    value["properties"]["format_version"]["const"] = FORMAT_VERSION.into();
+    // The order must not depend on how serde_json happens to be built.
+    value.sort_all_objects();
+    write(&value)
 }
 
 /// All checks.

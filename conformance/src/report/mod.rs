@@ -1,25 +1,43 @@
-//! One result model, two ways to write it, and the progress line.
+//! One result model, the ways to write it, and the progress line.
+//!
+//! [`RunReport`] is all there is to say; a writer adds nothing and asks nobody. What several of them
+//! need is in `rows.rs` (one result an item, and what fails a run beside the checks) and `text.rs`.
 
+mod destination;
+mod format;
+pub mod github;
+mod html;
 pub mod human;
 pub mod json;
+mod junit;
+mod progress;
+mod rows;
+#[cfg(test)]
+mod sample;
+mod tap;
 
-use std::io::Write as _;
-use std::sync::Mutex;
 use std::time::Duration;
 
+use jiff::Timestamp;
+use schemars::JsonSchema;
 use serde::Serialize;
 use temps_plugin_schema::Dialect;
 
+pub use destination::{Destination, DestinationError};
+pub use format::{Format, Rendering, WriteError};
+pub use progress::Progress;
+pub use rows::Outcome;
+
 use crate::ExitCode;
-use crate::model::{CheckResult, Status, as_millis};
-use crate::rules::Level;
+use crate::model::{CheckResult, as_millis};
+use crate::visible::visible_line;
 use crate::transcript::Transcript;
 
 /// Version of the JSON document. It changes when a reader would have to.
 pub const FORMAT_VERSION: u32 = 1;
 
 /// Everything a run found out.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, JsonSchema)]
 pub struct RunReport {
     /// Always [`FORMAT_VERSION`].
     pub format_version: u32,
@@ -37,13 +55,17 @@ pub struct RunReport {
     pub counts: Counts,
     /// The results, in the order of the registry and then of the dialects.
     pub results: Vec<CheckResult>,
+    /// When the run began.
+    #[schemars(with = "String", extend("format" = "date-time"))]
+    pub started_at: Timestamp,
     /// How long the run took, in milliseconds.
     #[serde(rename = "duration_ms", serialize_with = "as_millis")]
+    #[schemars(with = "u64")]
     pub duration: Duration,
 }
 
 /// What a plugin said of itself.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct PluginSummary {
     /// Its manifest's `name`.
     pub name: String,
@@ -56,7 +78,7 @@ pub struct PluginSummary {
 }
 
 /// How the first start in one dialect went.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, JsonSchema)]
 pub struct StartReport {
     /// The dialect.
     pub dialect: Dialect,
@@ -69,7 +91,7 @@ pub struct StartReport {
 }
 
 /// The possible ends of a first start.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(tag = "outcome", rename_all = "snake_case")]
 pub enum StartOutcome {
     /// `ready` came.
@@ -87,7 +109,7 @@ pub enum StartOutcome {
 }
 
 /// What the run says about the plugin.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Verdict {
     /// No check of a MUST rule failed, and at least one check passed.
@@ -103,7 +125,7 @@ pub enum Verdict {
 }
 
 /// How many checks ended how.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Counts {
     /// Passed.
     pub passed: usize,
@@ -123,12 +145,12 @@ impl Counts {
     pub fn of(results: &[CheckResult]) -> Self {
         let mut counts = Self::default();
         for result in results {
-            let field = match (&result.status, result.severity) {
-                (Status::Passed { .. }, _) => &mut counts.passed,
-                (Status::Failed { .. }, Level::Must) => &mut counts.failed,
-                (Status::Failed { .. }, _) => &mut counts.warnings,
-                (Status::Skipped { .. }, _) => &mut counts.skipped,
-                (Status::Fault { .. }, _) => &mut counts.faults,
+            let field = match Outcome::of(result) {
+                Outcome::Passed => &mut counts.passed,
+                Outcome::Failed => &mut counts.failed,
+                Outcome::Warned => &mut counts.warnings,
+                Outcome::Skipped => &mut counts.skipped,
+                Outcome::Fault => &mut counts.faults,
             };
             *field += 1;
         }
@@ -154,9 +176,46 @@ impl Verdict {
             _ => Self::Conformant,
         }
     }
+
+    /// What a report calls it.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Conformant => "conformant",
+            Self::NotConformant => "not conformant",
+            Self::NothingRun => "nothing was checked",
+            Self::NeverStarted => "the plugin never started",
+            Self::RunnerFault => "the runner failed",
+        }
+    }
 }
 
 impl RunReport {
+    /// The dialects in which the plugin started, as `dialect 1 and 2`.
+    #[must_use]
+    pub fn spoken(&self) -> String {
+        let spoken = self.starts.iter().filter(|start| start.outcome == StartOutcome::Started);
+        let numbers: Vec<_> = spoken.map(|start| start.dialect.number().to_string()).collect();
+        if numbers.is_empty() {
+            return "no dialect".into();
+        }
+        format!("dialect {}", numbers.join(" and "))
+    }
+
+    /// What the report is about, on one line: the plugin's name and version, or its command.
+    #[must_use]
+    pub fn subject(&self) -> String {
+        match &self.plugin {
+            Some(plugin) => visible_line(&format!("{} {}", plugin.name, plugin.version)),
+            None => self.command_line(),
+        }
+    }
+
+    /// What was started, on one line.
+    #[must_use]
+    pub fn command_line(&self) -> String {
+        visible_line(&self.command.join(" "))
+    }
     /// The exit status that goes with this report.
     #[must_use]
     pub fn exit_code(&self) -> ExitCode {
@@ -166,82 +225,6 @@ impl RunReport {
             Verdict::NothingRun => ExitCode::Usage,
             Verdict::NeverStarted => ExitCode::NeverStarted,
             Verdict::RunnerFault => ExitCode::RunnerFault,
-        }
-    }
-}
-
-/// Says on stderr how far the run is.
-#[derive(Debug)]
-pub struct Progress {
-    style: ProgressStyle,
-    state: Mutex<ProgressState>,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum ProgressStyle {
-    Silent,
-    Lines,
-    InPlace,
-}
-
-#[derive(Debug, Default)]
-struct ProgressState {
-    total: usize,
-    done: usize,
-    failed: usize,
-}
-
-/// Without a terminal, a line is written each time this many checks are done.
-const LINE_EVERY: usize = 50;
-
-impl Progress {
-    /// Says nothing.
-    #[must_use]
-    pub fn silent() -> Self {
-        Self { style: ProgressStyle::Silent, state: Mutex::default() }
-    }
-
-    /// Writes to stderr: one line that changes on a terminal, now and then a line elsewhere.
-    #[must_use]
-    pub fn on_stderr(terminal: bool) -> Self {
-        let style = if terminal { ProgressStyle::InPlace } else { ProgressStyle::Lines };
-        Self { style, state: Mutex::default() }
-    }
-
-    pub(crate) fn begin(&self, total: usize) {
-        if let Ok(mut state) = self.state.lock() {
-            *state = ProgressState { total, ..ProgressState::default() };
-        }
-    }
-
-    pub(crate) fn finished(&self, result: &CheckResult) {
-        let Ok(mut state) = self.state.lock() else {
-            return;
-        };
-        state.done += 1;
-        let failed = matches!(result.status, Status::Failed { .. } | Status::Fault { .. });
-        state.failed += usize::from(failed);
-        let ProgressState { total, done, failed } = *state;
-        let mut err = anstream::stderr().lock();
-        // Progress is a courtesy: a closed stderr must not end the run.
-        let _ = match self.style {
-            ProgressStyle::Silent => Ok(()),
-            ProgressStyle::InPlace => {
-                let check = result.check;
-                write!(err, "\r\x1b[2K[{done}/{total}] {failed} failed  {check}")
-                    .and_then(|()| err.flush())
-            }
-            ProgressStyle::Lines if done % LINE_EVERY == 0 || done == total => {
-                writeln!(err, "{done} of {total} checks made, {failed} failed")
-            }
-            ProgressStyle::Lines => Ok(()),
-        };
-    }
-
-    pub(crate) fn end(&self) {
-        if self.style == ProgressStyle::InPlace {
-            let mut err = anstream::stderr().lock();
-            let _ = write!(err, "\r\x1b[2K").and_then(|()| err.flush());
         }
     }
 }

@@ -1,0 +1,116 @@
+//! One report with everything in it that a writer has to survive: each outcome, both dialects, and
+//! a plugin that wants to be obeyed by terminals, browsers, parsers and the runner of GitHub.
+
+use std::time::Duration;
+
+use temps_plugin_schema::Dialect;
+
+use super::{Counts, FORMAT_VERSION, PluginSummary, RunReport, StartOutcome, StartReport, Verdict};
+use crate::model::{CheckResult, Evidence, Failure, Status};
+use crate::registry::CHECKS;
+use crate::transcript::{Entry, Transcript};
+
+/// Text that means something nearly everywhere.
+pub(super) const HOSTILE: &str = "</script><img src=x onerror=alert(1)> \"'`&amp; ]]> \u{1b}[31mred\u{0} \
+    a|b # SKIP 100%\r\n::error::gotcha\n##[error]old\nnot ok 1 - fake\n  ...\n\u{202e}txet\u{feff} \u{ffff}";
+
+fn result(id: &str, dialect: Dialect, status: Status, transcript: Transcript) -> CheckResult {
+    let check = CHECKS.iter().find(|check| check.id == id).unwrap();
+    CheckResult {
+        check: check.id,
+        title: check.title,
+        rules: check.rules,
+        severity: check.severity,
+        profile: check.profile(),
+        dialect,
+        status,
+        duration: Duration::from_micros(12_345),
+        transcript,
+    }
+}
+
+fn entry(
+    at_us: u64,
+    process: u32,
+    direction: char,
+    stream: &'static str,
+    text: &str,
+) -> Entry {
+    Entry { at_us, process, direction, stream, size: text.len(), text: text.into() }
+}
+
+fn transcript() -> Transcript {
+    Transcript(vec![
+        entry(120, 1, '>', "start", "./plugin --socket-path /run/p.sock (process 7)"),
+        entry(2_500, 1, '<', "stdout", r#"{"type":"ready","note":"</script>\u001b &lt; # 100%"}"#),
+        Entry { size: 0, ..entry(2_600, 1, ' ', "", "… 50 entries left out …") },
+        entry(1_002_500, 2, '<', "stderr", "::error::from the log\\n##[error]"),
+    ])
+}
+
+fn failed(expected: &str, seen: &str) -> Status {
+    Status::Failed { failure: Failure { expected: expected.into(), seen: seen.into() } }
+}
+
+/// The report. It is the same each time.
+pub(super) fn report() -> RunReport {
+    let (one, two) = (Dialect::One, Dialect::Two);
+    let none = Transcript::default;
+    let mut evidence = Evidence::saw("`ready` after 12 ms");
+    evidence.add(HOSTILE);
+    let results = vec![
+        result("handshake/completes", one, Status::Passed { evidence }, transcript()),
+        result("handshake/completes", two, failed("it starts", "it did not\nat all"), none()),
+        result("stdio/two-lines", one, failed(HOSTILE, HOSTILE), transcript()),
+        result("stdio/json-logs", one, failed("JSON", "text: \u{7f}"), transcript()),
+        result("health/get", one, Status::Skipped { reason: HOSTILE.into() }, none()),
+        result("everything/echo", two, Status::Fault { message: HOSTILE.into() }, transcript()),
+    ];
+    let counts = Counts::of(&results);
+    RunReport {
+        format_version: FORMAT_VERSION,
+        suite_version: "1.2.3",
+        command: vec!["./plugin".into(), "--motto".into(), HOSTILE.into()],
+        plugin: Some(PluginSummary {
+            name: format!("plug {HOSTILE}"),
+            version: "0.1.0".into(),
+            has_ui: true,
+            everything: false,
+        }),
+        starts: vec![
+            StartReport { dialect: one, outcome: StartOutcome::Started, transcript: none() },
+            StartReport {
+                dialect: two,
+                outcome: StartOutcome::Failed { reason: HOSTILE.into() },
+                transcript: transcript(),
+            },
+        ],
+        verdict: Verdict::of(counts),
+        counts,
+        results,
+        started_at: "2026-06-06T12:00:00.25Z".parse().unwrap(),
+        duration: Duration::from_millis(4_321),
+    }
+}
+
+/// A run whose plugin never started.
+pub(super) fn never_started() -> RunReport {
+    let mut report = report();
+    let reason = "exited with status 1".to_owned();
+    report.starts[0].outcome = StartOutcome::Failed { reason };
+    report.results.clear();
+    report.plugin = None;
+    report.verdict = Verdict::NeverStarted;
+    report.counts = Counts::default();
+    report
+}
+
+/// A run of which nothing applied.
+pub(super) fn nothing_run() -> RunReport {
+    let mut report = report();
+    report.starts[1].outcome = StartOutcome::Started;
+    report.results.retain(|result| matches!(result.status, Status::Skipped { .. }));
+    report.counts = Counts::of(&report.results);
+    report.verdict = Verdict::of(report.counts);
+    report
+}
