@@ -9,13 +9,13 @@ use jiff::{Timestamp, Unit};
 use temps_plugin_schema::Dialect;
 
 use crate::model::{Check, CheckResult, Needs, Status, Verdict};
+use crate::registry::START_CHECK;
 use crate::report::{
     Counts, FORMAT_VERSION, RunReport, StartOutcome, StartReport, Verdict as Answer,
 };
 use crate::selection::{SelectionError, select};
 use crate::subject::{Cx, Probe, Subject, probe, settle};
 use crate::transcript::{Transcript, Transcripts};
-use crate::registry::START_CHECK;
 use crate::{ExitCode, RunOptions, registry};
 
 /// No check may take longer; every wait inside has a shorter limit of its own.
@@ -241,7 +241,17 @@ fn result(
 ) -> CheckResult {
     let Check { id, title, rules, severity, .. } = *check;
     let profile = check.profile();
-    CheckResult { check: id, title, rules, severity, profile, dialect, status, duration, transcript }
+    CheckResult {
+        check: id,
+        title,
+        rules,
+        severity,
+        profile,
+        dialect,
+        status,
+        duration,
+        transcript,
+    }
 }
 
 fn text_of(panic: &(dyn std::any::Any + Send)) -> &str {

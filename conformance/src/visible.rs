@@ -57,7 +57,10 @@ mod tests {
 
     #[test]
     fn what_acts_or_hides_is_written_out() {
-        assert_eq!(visible("a\u{1b}[2Jb\u{202e}c\u{fffe}d\0"), r"a\u{1b}[2Jb\u{202e}c\u{fffe}d\u{0}");
+        assert_eq!(
+            visible("a\u{1b}[2Jb\u{202e}c\u{fffe}d\0"),
+            r"a\u{1b}[2Jb\u{202e}c\u{fffe}d\u{0}"
+        );
         assert_eq!(visible("one\r\ntwo\t3"), "one\\r\ntwo\t3");
         assert_eq!(visible_line("one\r\ntwo\t3"), r"one\r\ntwo\t3");
     }

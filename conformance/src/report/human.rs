@@ -76,11 +76,16 @@ fn start_problems(starts: &[StartReport], verbose: bool) -> String {
             StartOutcome::Started => {}
             StartOutcome::NotSpoken { reason } => {
                 let note = paint(WARN, "note");
-                let _ = writeln!(out, "{note} dialect {dialects} is not spoken: {}\n", visible(reason));
+                let _ = writeln!(
+                    out,
+                    "{note} dialect {dialects} is not spoken: {}\n",
+                    indented(reason)
+                );
             }
             StartOutcome::Failed { reason } => {
                 let fail = paint(BAD, "FAIL");
-                let _ = writeln!(out, "{fail} not started in dialect {dialects}: {}", visible(reason));
+                let _ =
+                    writeln!(out, "{fail} not started in dialect {dialects}: {}", indented(reason));
                 if verbose {
                     out.push_str(&start.transcript.render("   "));
                 }
@@ -96,7 +101,9 @@ fn area_line(area: &str, results: &[&CheckResult]) -> String {
         .into_iter()
         .map(|outcome| (outcome, results.iter().filter(|r| Outcome::of(r) == outcome).count()))
         .filter(|(_, count)| *count > 0)
-        .map(|(outcome, count)| paint(style(outcome), &format!("{count} {}", outcome.counted())))
+        .map(|(outcome, count)| {
+            paint(style(outcome), &format!("{count} {}", outcome.counted(count)))
+        })
         .collect();
     format!("{area:<12} {}\n", shown.join(", "))
 }
@@ -120,6 +127,11 @@ fn mark(result: &CheckResult) -> String {
         Outcome::Fault => "FAULT",
     };
     paint(style(outcome), word)
+}
+
+/// What a plugin said, so that no line of it looks like one of the report.
+fn indented(text: &str) -> String {
+    visible(text.trim_end()).replace('\n', "\n     ")
 }
 
 /// One check in verbose mode.
@@ -189,8 +201,12 @@ fn conclusion(report: &RunReport) -> String {
     let counts = report.counts;
     let seconds = report.duration.as_secs_f64();
     let numbers = format!(
-        "{} passed, {} failed, {} warnings, {} skipped in {seconds:.1} s",
-        counts.passed, counts.failed, counts.warnings, counts.skipped
+        "{} passed, {} failed, {} {}, {} skipped in {seconds:.1} s",
+        counts.passed,
+        counts.failed,
+        counts.warnings,
+        Outcome::Warned.counted(counts.warnings),
+        counts.skipped
     );
     let name = report.verdict.name();
     match report.verdict {
@@ -198,10 +214,9 @@ fn conclusion(report: &RunReport) -> String {
             format!("\n{} in {}: {numbers}\n", paint(GOOD, name), report.spoken())
         }
         Verdict::NotConformant => format!("\n{}: {numbers}\n", paint(BAD, name)),
-        Verdict::NothingRun => format!(
-            "\n{}: none of the selected checks applies to this plugin\n",
-            paint(BAD, name)
-        ),
+        Verdict::NothingRun => {
+            format!("\n{}: none of the selected checks applies to this plugin\n", paint(BAD, name))
+        }
         Verdict::NeverStarted => {
             format!("{}: no check was made\n", paint(BAD, name))
         }
@@ -247,4 +262,27 @@ pub fn rules() -> String {
     }
     let _ = writeln!(out, "\n{} rules, {proved} of them checked", traces.len());
     out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::report::sample;
+
+    #[test]
+    fn the_text_is_what_it_was() {
+        let text = report(&sample::report(), true);
+        insta::assert_snapshot!(anstream::adapter::strip_str(&text).to_string());
+    }
+
+    #[test]
+    fn no_text_of_a_plugin_reaches_the_terminal_as_more_than_text() {
+        for sample in [sample::report(), sample::never_started(), sample::nothing_run()] {
+            // Colours are all that is stripped, so that what a plugin wrote is still there.
+            let text = report(&sample, true);
+            let plain = anstream::adapter::strip_str(&text).to_string();
+            assert!(!plain.chars().any(|c| c.is_control() && c != '\n'), "{plain:?}");
+            assert!(plain.contains(r"\u{1b}[31m") && plain.contains(r"\u{202e}"), "{plain}");
+        }
+    }
 }

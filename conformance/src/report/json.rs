@@ -85,3 +85,52 @@ fn write(value: &impl Serialize) -> String {
     serde_json::to_string_pretty(value)
         .unwrap_or_else(|error| json!({ "error": error.to_string() }).to_string())
 }
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+    use std::path::Path;
+
+    use super::*;
+    use crate::report::sample;
+
+    const COMMITTED: &str = "schema/report.v1.schema.json";
+
+    fn validate(text: &str) {
+        let schema: Value = serde_json::from_str(&schema()).unwrap();
+        let report: Value = serde_json::from_str(text).unwrap();
+        let validator = jsonschema::draft202012::new(&schema).unwrap();
+        let errors: Vec<_> =
+            validator.iter_errors(&report).map(|e| format!("{} {e}", e.instance_path())).collect();
+        assert!(errors.is_empty(), "{errors:#?}");
+    }
+
+    #[test]
+    fn the_document_is_what_it_was() {
+        insta::assert_snapshot!(report(&sample::report()));
+    }
+
+    #[test]
+    fn every_kind_of_report_is_what_the_schema_says() {
+        for sample in [sample::report(), sample::never_started(), sample::nothing_run()] {
+            validate(&report(&sample));
+        }
+    }
+
+    #[test]
+    #[should_panic(expected = "verdict")]
+    fn the_schema_refuses_what_no_report_is() {
+        validate(&report(&sample::report()).replace("runner_fault", "runner_error"));
+    }
+
+    #[test]
+    fn the_committed_schema_is_that_of_the_model() {
+        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(COMMITTED);
+        assert!(COMMITTED.contains(&format!(".v{FORMAT_VERSION}.")), "a new version, a new file");
+        let committed = fs::read_to_string(path).unwrap_or_default();
+        assert!(
+            committed == schema() + "\n",
+            "{COMMITTED} is stale; in this directory: cargo run -- schema > {COMMITTED}"
+        );
+    }
+}

@@ -101,3 +101,125 @@ fn status(result: &CheckResult) -> TestCaseStatus {
     }
     status
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use quick_xml::Reader;
+    use quick_xml::events::{BytesStart, Event};
+
+    use super::*;
+    use crate::report::sample::{self, HOSTILE};
+    use crate::visible::visible;
+
+    /// One element with its attributes and the text directly in it, as a reader of its own sees it.
+    struct Element {
+        name: String,
+        attributes: BTreeMap<String, String>,
+        text: String,
+    }
+
+    fn element(start: &BytesStart<'_>) -> Element {
+        let attributes = start.attributes().map(|attribute| {
+            let attribute = attribute.unwrap();
+            let key = attribute.key.as_ref().to_owned();
+            (
+                key,
+                attribute
+                    .normalized_value(quick_xml::XmlVersion::Explicit1_0)
+                    .unwrap()
+                    .into_owned(),
+            )
+        });
+        let name = start.name().as_ref().to_owned();
+        Element { name, attributes: attributes.collect(), text: String::new() }
+    }
+
+    /// The elements of a document in the order in which they begin.
+    fn read(xml: &str) -> Vec<Element> {
+        let mut reader = Reader::from_str(xml);
+        reader.config_mut().check_end_names = true;
+        let (mut elements, mut open) = (Vec::new(), Vec::new());
+        loop {
+            match reader.read_event().unwrap() {
+                Event::Start(start) => {
+                    open.push(elements.len());
+                    elements.push(element(&start));
+                }
+                Event::Empty(start) => elements.push(element(&start)),
+                Event::End(_) => {
+                    open.pop().unwrap();
+                }
+                Event::Text(text) => {
+                    if let Some(at) = open.last() {
+                        elements[*at].text.push_str(&text.xml10_content());
+                    }
+                }
+                Event::GeneralRef(name) => {
+                    let resolved = match name.resolve_char_ref().unwrap() {
+                        Some(c) => c.to_string(),
+                        None => quick_xml::escape::resolve_xml_entity(&name).unwrap().to_owned(),
+                    };
+                    elements[*open.last().unwrap()].text.push_str(&resolved);
+                }
+                Event::Eof => break,
+                _ => {}
+            }
+        }
+        assert!(open.is_empty());
+        elements
+    }
+
+    #[test]
+    fn the_document_is_what_it_was() {
+        insta::assert_snapshot!(report(&sample::report()).unwrap());
+    }
+
+    #[test]
+    fn a_reader_finds_every_check_and_what_became_of_it() {
+        let sample = sample::report();
+        let elements = read(&report(&sample).unwrap());
+        let named = |name: &str| elements.iter().filter(|e| e.name == name).collect::<Vec<_>>();
+        let root = &elements[0].attributes;
+        let count = |key: &str| root[key].parse::<usize>().unwrap();
+        assert_eq!(count("tests"), sample.results.len());
+        // What is red is what makes the plugin not conformant.
+        assert_eq!(count("failures"), sample.counts.failed);
+        assert_eq!(count("errors"), sample.counts.faults);
+        assert_eq!(count("skipped"), sample.counts.skipped + sample.counts.warnings);
+        assert_eq!(named("testcase").len(), sample.results.len());
+        let suites: Vec<_> = named("testsuite").iter().map(|s| &s.attributes["name"]).collect();
+        assert_eq!(
+            suites,
+            [
+                "dialect 1: handshake",
+                "dialect 1: stdio",
+                "dialect 1: health",
+                "dialect 2: handshake",
+                "dialect 2: everything"
+            ]
+        );
+    }
+
+    #[test]
+    fn a_failure_says_what_the_plugin_did_whatever_it_wrote() {
+        let elements = read(&report(&sample::report()).unwrap());
+        let failure = elements.iter().find(|e| e.name == "failure").unwrap();
+        let seen = visible(HOSTILE).trim_end().replace('\n', "\n          ");
+        assert!(failure.text.contains(&format!("seen      {seen}")), "{}", failure.text);
+        assert!(failure.text.contains("IO-01") && failure.text.contains("explain stdio/two-lines"));
+        let warning =
+            elements.iter().find(|e| e.attributes.get("type").is_some_and(|t| t == "warning"));
+        assert!(warning.unwrap().attributes["message"].starts_with("warning, SHOULD not met"));
+        assert!(elements.iter().any(|e| e.name == "system-out" && e.text.contains("ready")));
+    }
+
+    #[test]
+    fn a_run_without_checks_is_not_green() {
+        let elements = read(&report(&sample::never_started()).unwrap());
+        assert_eq!(elements[0].attributes["failures"], "2");
+        let elements = read(&report(&sample::nothing_run()).unwrap());
+        assert_eq!(elements[0].attributes["errors"], "1");
+    }
+}

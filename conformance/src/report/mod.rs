@@ -30,8 +30,8 @@ pub use rows::Outcome;
 
 use crate::ExitCode;
 use crate::model::{CheckResult, as_millis};
-use crate::visible::visible_line;
 use crate::transcript::Transcript;
+use crate::visible::visible_line;
 
 /// Version of the JSON document. It changes when a reader would have to.
 pub const FORMAT_VERSION: u32 = 1;

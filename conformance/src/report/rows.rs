@@ -55,13 +55,15 @@ impl Outcome {
         }
     }
 
-    /// The words for a number of them, as in `3 warnings`.
+    /// The words for `count` of them, without the number.
     #[must_use]
-    pub fn counted(self) -> &'static str {
-        match self {
-            Self::Warned => "warnings",
-            Self::Fault => "runner faults",
-            other => other.word(),
+    pub fn counted(self, count: usize) -> &'static str {
+        match (self, count) {
+            (Self::Warned, 1) => "warning",
+            (Self::Warned, _) => "warnings",
+            (Self::Fault, 1) => "runner fault",
+            (Self::Fault, _) => "runner faults",
+            (other, _) => other.word(),
         }
     }
 }
@@ -168,7 +170,8 @@ pub(super) fn facts(result: &CheckResult) -> Vec<Fact> {
         }
         Status::Skipped { reason } => facts.push(Fact::new("reason", reason)),
         Status::Fault { message } => {
-            facts.push(Fact::new("fault", &format!("the runner failed, not the plugin: {message}")));
+            facts
+                .push(Fact::new("fault", &format!("the runner failed, not the plugin: {message}")));
         }
     }
     facts
@@ -204,7 +207,7 @@ pub(super) fn in_short(result: &CheckResult, most: usize) -> String {
         Status::Skipped { reason } => reason.clone(),
         Status::Fault { message } => format!("the runner failed, not the plugin: {message}"),
     };
-    cut(visible_line(&text), most)
+    cut(visible_line(&text.replace(['\n', '\t'], " ")), most)
 }
 
 /// `text`, or the beginning of it and `…` when it is longer than `most` bytes.

@@ -6,22 +6,36 @@ use std::time::Duration;
 use temps_plugin_schema::Dialect;
 
 use super::{Counts, FORMAT_VERSION, PluginSummary, RunReport, StartOutcome, StartReport, Verdict};
-use crate::model::{CheckResult, Evidence, Failure, Status};
-use crate::registry::CHECKS;
+use crate::model::{CheckResult, Evidence, Failure, Profile, Status};
+use crate::rules::Level;
 use crate::transcript::{Entry, Transcript};
 
 /// Text that means something nearly everywhere.
 pub(super) const HOSTILE: &str = "</script><img src=x onerror=alert(1)> \"'`&amp; ]]> \u{1b}[31mred\u{0} \
     a|b # SKIP 100%\r\n::error::gotcha\n##[error]old\nnot ok 1 - fake\n  ...\n\u{202e}txet\u{feff} \u{ffff}";
 
-fn result(id: &str, dialect: Dialect, status: Status, transcript: Transcript) -> CheckResult {
-    let check = CHECKS.iter().find(|check| check.id == id).unwrap();
+fn result(
+    id: &'static str,
+    dialect: Dialect,
+    status: Status,
+    transcript: Transcript,
+) -> CheckResult {
+    // Checks come to prove more, and be called otherwise; this report stays as it is.
+    let (title, rules, severity, profile): (_, &[_], _, _) = match id {
+        "handshake/completes" => ("the plugin starts", &["HS-08"], Level::Must, Profile::Plugin),
+        "stdio/two-lines" => {
+            ("there are two lines", &["IO-01", "IO-06"], Level::Must, Profile::Plugin)
+        }
+        "stdio/json-logs" => ("logs are JSON", &["IO-07"], Level::Should, Profile::Plugin),
+        "health/get" => ("health answers", &["HT-03"], Level::Must, Profile::Plugin),
+        _ => ("requests arrive", &["EP-10"], Level::Must, Profile::Everything),
+    };
     CheckResult {
-        check: check.id,
-        title: check.title,
-        rules: check.rules,
-        severity: check.severity,
-        profile: check.profile(),
+        check: id,
+        title,
+        rules,
+        severity,
+        profile,
         dialect,
         status,
         duration: Duration::from_micros(12_345),
@@ -29,13 +43,7 @@ fn result(id: &str, dialect: Dialect, status: Status, transcript: Transcript) ->
     }
 }
 
-fn entry(
-    at_us: u64,
-    process: u32,
-    direction: char,
-    stream: &'static str,
-    text: &str,
-) -> Entry {
+fn entry(at_us: u64, process: u32, direction: char, stream: &'static str, text: &str) -> Entry {
     Entry { at_us, process, direction, stream, size: text.len(), text: text.into() }
 }
 

@@ -78,7 +78,9 @@ fn diagnostics(result: &CheckResult, outcome: Outcome) -> Vec<(&'static str, Str
 fn yaml<'a>(entries: impl IntoIterator<Item = (&'a str, String)>) -> String {
     let mut out = String::from("  ---\n");
     for (key, value) in entries {
-        let _ = writeln!(out, "  {key}: {value}");
+        // A list begins on the next line.
+        let gap = if value.starts_with('\n') { "" } else { " " };
+        let _ = writeln!(out, "  {key}:{gap}{value}");
     }
     out.push_str("  ...\n");
     out
@@ -93,4 +95,91 @@ fn quoted(text: &str) -> String {
 /// `text` as a description or reason: `#` would begin a directive there.
 fn escape(text: &str) -> String {
     visible_line(text).replace('\\', r"\\").replace('#', r"\#")
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use serde_json::Value;
+
+    use super::*;
+    use crate::report::sample::{self, HOSTILE};
+    use crate::visible::visible;
+
+    /// One test point as a harness takes it.
+    struct Point {
+        ok: bool,
+        description: String,
+        directive: String,
+        yaml: BTreeMap<String, Value>,
+    }
+
+    /// Reads a stream line by line, by the grammar of TAP 14.
+    fn read(tap: &str) -> Vec<Point> {
+        let mut lines = tap.lines().peekable();
+        assert_eq!(lines.next(), Some("TAP version 14"));
+        let plan: usize = lines.next().unwrap().strip_prefix("1..").unwrap().parse().unwrap();
+        let mut points = Vec::new();
+        while let Some(line) = lines.next() {
+            if line.starts_with('#') {
+                continue;
+            }
+            let (ok, rest) = match line.strip_prefix("not ok ") {
+                Some(rest) => (false, rest),
+                None => (true, line.strip_prefix("ok ").unwrap_or_else(|| panic!("{line:?}"))),
+            };
+            let (number, rest) = rest.split_once(" - ").unwrap();
+            assert_eq!(number.parse::<usize>().unwrap(), points.len() + 1);
+            let (description, directive) = rest.split_once(" # ").unwrap_or((rest, ""));
+            let mut yaml = BTreeMap::new();
+            if lines.next_if_eq(&"  ---").is_some() {
+                let block: Vec<_> = lines.by_ref().take_while(|line| *line != "  ...").collect();
+                yaml = serde_saphyr::from_str(&block.join("\n")).unwrap();
+            }
+            let (description, directive) = (description.into(), directive.into());
+            points.push(Point { ok, description, directive, yaml });
+        }
+        assert_eq!(points.len(), plan, "the plan is kept");
+        points
+    }
+
+    #[test]
+    fn the_stream_is_what_it_was() {
+        insta::assert_snapshot!(report(&sample::report()));
+    }
+
+    #[test]
+    fn a_harness_fails_what_makes_a_plugin_not_conformant() {
+        let sample = sample::report();
+        let points = read(&report(&sample));
+        assert_eq!(points.len(), sample.results.len());
+        for (point, result) in points.iter().zip(&sample.results) {
+            assert_eq!(point.description, format!("{} ({})", result.check, result.dialect));
+            let fails = !point.ok && !point.directive.starts_with("TODO");
+            let bad = matches!(Outcome::of(result), Outcome::Failed | Outcome::Fault);
+            assert_eq!(fails, bad, "{}", result.check);
+            let skips = point.directive.starts_with("SKIP ");
+            assert_eq!(skips, Outcome::of(result) == Outcome::Skipped, "{}", result.check);
+        }
+    }
+
+    #[test]
+    fn the_diagnostics_are_yaml_whatever_the_plugin_wrote() {
+        let points = read(&report(&sample::report()));
+        let failed = points.iter().find(|p| p.description.starts_with("stdio/two-lines")).unwrap();
+        assert_eq!(failed.yaml["seen"], visible(HOSTILE).trim_end());
+        assert_eq!(failed.yaml["duration_ms"], 12);
+        assert!(failed.yaml["IO-01"].as_str().unwrap().starts_with("MUST"));
+        assert!(failed.yaml["explain"].as_str().unwrap().ends_with("explain stdio/two-lines"));
+        assert_eq!(failed.yaml["transcript"].as_array().unwrap().len(), 4);
+    }
+
+    #[test]
+    fn a_run_without_checks_is_not_ok() {
+        let points = read(&report(&sample::never_started()));
+        assert_eq!(points.iter().filter(|point| !point.ok).count(), 2);
+        let points = read(&report(&sample::nothing_run()));
+        assert!(!points.last().unwrap().ok && points.last().unwrap().directive.is_empty());
+    }
 }

@@ -31,7 +31,8 @@ pub(super) fn token() -> Result<String, getrandom::Error> {
 /// runner of GitHub obeys nothing until it reads `token`.
 pub(super) fn report(report: &RunReport, verbose: bool, token: &str) -> String {
     let log = anstream::adapter::strip_str(&human::report(report, verbose)).to_string();
-    let title = format!("temps-plugin-conformance: {}, {}", report.subject(), report.verdict.name());
+    let title =
+        format!("temps-plugin-conformance: {}, {}", report.subject(), report.verdict.name());
     let mut out = format!("::group::{}\n::stop-commands::{token}\n", data(&title));
     let _ = writeln!(out, "{}\n::{token}::\n::endgroup::", log.trim_end());
     let (errors, warnings) = annotations(report);
@@ -104,3 +105,6 @@ fn data(text: &str) -> String {
 fn property(text: &str) -> String {
     data(text).replace(':', "%3A").replace(',', "%2C")
 }
+
+#[cfg(test)]
+mod tests;

@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use crate::model::CheckResult;
-use crate::report::rows::{complaints, explain, in_short, rows};
+use crate::report::rows::{Fact, complaints, explain, in_short, rows, rule_facts};
 use crate::report::{Outcome, RunReport};
 use crate::visible::visible_line;
 
@@ -21,17 +21,12 @@ pub(super) fn markdown(report: &RunReport, room: usize) -> String {
         let _ = writeln!(out, "**{}:** {}\n", text(complaint.title), text(&complaint.text));
     }
     let rows = rows(report);
-    for (title, wanted) in [
-        ("Failed", Outcome::Failed),
-        ("Runner faults", Outcome::Fault),
-        ("Warnings", Outcome::Warned),
-        ("Skipped", Outcome::Skipped),
-    ] {
+    for wanted in [Outcome::Failed, Outcome::Fault, Outcome::Warned, Outcome::Skipped] {
         let rows: Vec<&CheckResult> =
             rows.iter().map(AsRef::as_ref).filter(|row| Outcome::of(row) == wanted).collect();
         let left = room.saturating_sub(out.len());
         if !rows.is_empty() && left > LEAST {
-            out.push_str(&section(title, &rows, left));
+            out.push_str(&section(wanted, &rows, left));
         }
     }
     // Not even the heading fits when other commands of the step have used the room; a summary that
@@ -62,9 +57,11 @@ fn heading(report: &RunReport) -> String {
 }
 
 /// One table, folded when it is not about failures, of as many rows as there is room for.
-fn section(title: &str, rows: &[&CheckResult], room: usize) -> String {
-    let mut out = format!("<details{}>", if title == "Failed" { " open" } else { "" });
-    let _ = writeln!(out, "<summary>{title}: {}</summary>\n", rows.len());
+fn section(outcome: Outcome, rows: &[&CheckResult], room: usize) -> String {
+    let open = if outcome == Outcome::Failed { " open" } else { "" };
+    let count = rows.len();
+    let title = outcome.counted(count);
+    let mut out = format!("<details{open}><summary>{count} {title}</summary>\n\n");
     out.push_str("| check | dialect | rules | what happened |\n|---|---|---|---|\n");
     for (number, row) in rows.iter().enumerate() {
         let line = format!(
@@ -72,7 +69,7 @@ fn section(title: &str, rows: &[&CheckResult], room: usize) -> String {
             text(row.check),
             text(row.title),
             row.dialect.number(),
-            row.rules.join(" "),
+            rules(row, outcome),
             text(&in_short(row, CELL)),
         );
         if out.len() + line.len() + RESERVE > room {
@@ -82,11 +79,21 @@ fn section(title: &str, rows: &[&CheckResult], room: usize) -> String {
         }
         out.push_str(&line);
     }
-    if title != "Skipped" {
+    if outcome != Outcome::Skipped {
         let _ = write!(out, "\nMore about a check: <code>{}</code>\n", text(&explain("CHECK")));
     }
     out.push_str("\n</details>\n\n");
     out
+}
+
+/// The rules of a result, with their text where they were broken.
+fn rules(row: &CheckResult, outcome: Outcome) -> String {
+    if outcome == Outcome::Skipped {
+        return row.rules.join(" ");
+    }
+    let rules =
+        rule_facts(row).map(|Fact { label, text: rule }| format!("{label} {}", text(&rule)));
+    rules.collect::<Vec<_>>().join("<br>")
 }
 
 /// `text` on one line, with each character that could mean something as a character reference.

@@ -27,7 +27,7 @@ pub(super) fn details(result: &CheckResult) -> Markup {
                 span.mark.(outcome.word()) { (outcome) }
                 span.name { code { (result.check) } " " span.title { (result.title) } }
                 span.dialect { (result.dialect) }
-                span.time { (result.duration.as_millis()) " ms" }
+                span.time { (took(result.duration)) }
             }
             div.body {
                 (rules(result))
@@ -42,9 +42,25 @@ fn rules(result: &CheckResult) -> Markup {
     html! {
         dl.rules {
             @for Fact { label, text } in rule_facts(result) {
-                div { dt { (label) } dd { (text) } }
+                div { dt { (label) } dd { (with_code(&text)) } }
             }
         }
+    }
+}
+
+/// A rule's text, in which what stands between backticks is code.
+fn with_code(text: &str) -> Markup {
+    html! {
+        @for (number, part) in text.split('`').enumerate() {
+            @if number % 2 == 0 { (part) } @else { code { (part) } }
+        }
+    }
+}
+
+fn took(duration: Duration) -> String {
+    match duration.as_millis() {
+        millis @ ..1000 => format!("{millis} ms"),
+        _ => format!("{:.2} s", duration.as_secs_f64()),
     }
 }
 

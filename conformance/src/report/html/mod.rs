@@ -100,7 +100,7 @@ fn heading(report: &RunReport) -> Markup {
                     (Outcome::Fault, counts.faults),
                 ] {
                     @if count > 0 || matches!(outcome, Outcome::Passed | Outcome::Failed) {
-                        div.(outcome.word()) { dt { (outcome.counted()) } dd { (count) } }
+                        div.(if count > 0 { outcome.word() } else { "none" }) { dt { (outcome.counted(count)) } dd { (count) } }
                     }
                 }
             }
@@ -148,16 +148,24 @@ fn attention(rows: &[&CheckResult]) -> Markup {
     let wanted = |row: &&&CheckResult| {
         matches!(Outcome::of(row), Outcome::Failed | Outcome::Fault | Outcome::Warned)
     };
-    let wanted: Vec<_> = rows.iter().filter(wanted).collect();
+    let wanted = rows.iter().filter(wanted).copied();
+    // What went wrong in both dialects is one thing to look at.
+    let wanted = runs_of(wanted, |row| (row.check, Outcome::of(row)));
     html! {
         @if !wanted.is_empty() {
             nav aria-label="Checks that did not pass" {
                 ul.attention {
-                    @for row in wanted {
+                    @for ((check, outcome), rows) in wanted {
                         li {
-                            span.mark.(Outcome::of(row).word()) { (Outcome::of(row)) }
-                            " " a href={ "#" (check::anchor(row)) } { (row.check) }
-                            " " span.quiet { (row.dialect) }
+                            span.mark.(outcome.word()) { (outcome) }
+                            span {
+                                code { (check) }
+                                @for row in rows {
+                                    " " a href={ "#" (check::anchor(row)) }
+                                        aria-label={ (check) " in " (row.dialect) }
+                                        { (row.dialect.number()) }
+                                }
+                            }
                         }
                     }
                 }
@@ -216,9 +224,9 @@ fn choices(name: &str, values: &[(String, usize)]) -> Markup {
 fn section(area: &str, rows: &[&CheckResult]) -> Markup {
     let count = |outcome| rows.iter().filter(|row| Outcome::of(row) == outcome).count();
     let counts = Outcome::ALL.map(|outcome| (outcome, count(outcome)));
-    let open = rows.iter().any(|row| {
-        matches!(Outcome::of(row), Outcome::Failed | Outcome::Fault | Outcome::Warned)
-    });
+    let open = rows
+        .iter()
+        .any(|row| matches!(Outcome::of(row), Outcome::Failed | Outcome::Fault | Outcome::Warned));
     html! {
         details.area open[open] {
             summary {
@@ -226,7 +234,7 @@ fn section(area: &str, rows: &[&CheckResult]) -> Markup {
                 span.tally {
                     @for (outcome, count) in counts {
                         @if count > 0 {
-                            span.(outcome.word()) { (count) " " (outcome.counted()) } " "
+                            span.(outcome.word()) { (count) " " (outcome.counted(count)) } " "
                         }
                     }
                 }
