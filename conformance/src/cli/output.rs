@@ -60,10 +60,10 @@ impl OutputArgs {
                 Err(error) => failed(&error),
             }
         }
-        if let Some(file) = step_summary(self.formats()) {
-            if let Err(error) = github::append_step_summary(report, &file) {
-                failed(&format!("can't write the step summary {}: {error}", file.display()));
-            }
+        if let Some(file) = step_summary(self.formats())
+            && let Err(error) = github::append_step_summary(report, &file)
+        {
+            failed(&format!("can't write the step summary {}: {error}", file.display()));
         }
         match self.format.render(report, rendering) {
             Ok(text) => {

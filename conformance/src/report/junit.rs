@@ -3,7 +3,6 @@
 //! A failure there turns a build red, so it is exactly what makes the plugin not conformant. A
 //! SHOULD that is not met is a skipped case whose message says so.
 
-use std::borrow::Cow;
 use std::time::Duration;
 
 use quick_junit::{
@@ -59,7 +58,7 @@ fn suite(report: &RunReport, name: &str) -> TestSuite {
     suite
 }
 
-fn case(result: &Cow<'_, CheckResult>) -> TestCase {
+fn case(result: &CheckResult) -> TestCase {
     let mut case = TestCase::new(result.check, status(result));
     case.set_classname(format!("dialect-{}.{}", result.dialect.number(), area(result.check)));
     case.set_time(result.duration);

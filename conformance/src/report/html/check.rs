@@ -25,7 +25,7 @@ pub(super) fn details(result: &CheckResult) -> Markup {
         {
             summary {
                 span.mark.(outcome.word()) { (outcome) }
-                span.name { code { (result.check) } " " span.title { (result.title) } }
+                span.name { code { (result.check) } " " span.title { (with_code(result.title)) } }
                 span.dialect { (result.dialect) }
                 span.time { (took(result.duration)) }
             }
@@ -48,7 +48,7 @@ fn rules(result: &CheckResult) -> Markup {
     }
 }
 
-/// A rule's text, in which what stands between backticks is code.
+/// A rule's text or a check's title, in which what stands between backticks is code.
 fn with_code(text: &str) -> Markup {
     html! {
         @for (number, part) in text.split('`').enumerate() {

@@ -5,7 +5,7 @@
   const nothing = document.getElementById("nothing");
   const areas = [...document.querySelectorAll("details.area")].map((element) => ({
     element,
-    open: element.open,
+    open: undefined,
     checks: [...element.querySelectorAll("details.check")].map((check) => ({
       element: check, text: undefined,
     })),
@@ -15,6 +15,8 @@
     name, boxes: [...form.querySelectorAll(`input[name=${name}]`)],
   }));
 
+  let filtered = false;
+
   // Read when it is first searched: most visitors never do.
   const textOf = (check) => (check.text ??= check.element.textContent.toLowerCase());
 
@@ -23,7 +25,8 @@
     const wanted = groups
       .filter(({ boxes }) => boxes.some((box) => !box.checked))
       .map(({ name, boxes }) => [name, new Set(boxes.filter((b) => b.checked).map((b) => b.value))]);
-    const filtered = words.length > 0 || wanted.length > 0;
+    const before = filtered;
+    filtered = words.length > 0 || wanted.length > 0;
     let count = 0;
     for (const area of areas) {
       let some = false;
@@ -35,7 +38,10 @@
         count += fits;
       }
       area.element.hidden = !some;
-      area.element.open = filtered ? some : area.open;
+      // A filter opens what it finds; without one, areas are as they were before it.
+      if (!before) area.open = area.element.open;
+      if (filtered) area.element.open = some;
+      else if (before) area.element.open = area.open;
     }
     nothing.hidden = count > 0;
     shown.textContent = `${count} of ${all.length} checks shown`;
@@ -50,7 +56,10 @@
   const follow = () => {
     const target = document.getElementById(decodeURIComponent(location.hash.slice(1)));
     if (!target?.matches("details.check")) return;
-    if (target.hidden) form.reset();
+    if (target.hidden) {
+      form.reset();
+      apply();
+    }
     for (let at = target; at; at = at.parentElement.closest("details")) at.open = true;
     target.scrollIntoView();
   };
@@ -58,7 +67,7 @@
   form.addEventListener("input", apply);
   form.addEventListener("submit", (event) => event.preventDefault());
   // The fields have their new values only after the event.
-  form.addEventListener("reset", () => queueMicrotask(apply));
+  form.addEventListener("reset", () => setTimeout(apply));
   form.elements.open.addEventListener("click", () => openAll(true));
   form.elements.close.addEventListener("click", () => openAll(false));
   addEventListener("hashchange", follow);

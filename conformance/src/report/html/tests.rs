@@ -110,6 +110,12 @@ fn the_policy_allows_the_page_itself_and_nothing_else() {
 }
 
 #[test]
+fn a_source_is_named_as_the_policy_wants_it() {
+    // What browsers say is the hash of nothing.
+    assert_eq!(source_hash(""), "sha256-47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU=");
+}
+
+#[test]
 fn what_failed_beside_the_checks_is_on_the_page() {
     let page = report(&sample::never_started());
     let page = parsed(&page);
