@@ -768,6 +768,7 @@ class EventQueue:
         self._handler = handler
         self._waiting: asyncio.Queue[Event] = asyncio.Queue()
         self.put = self._waiting.put_nowait
+        self.handed_over = self._waiting.join  # Waits until there is none left.
 
     async def deliver(self) -> None:
         """For ever. Beside it the channel is read, so that handlers can make calls [EV-26]."""
@@ -777,6 +778,8 @@ class EventQueue:
                 await self._handler(event)
             except Exception as error:  # Whatever it was, the next one follows [EV-23 to EV-25].
                 log("error", "an event handler failed", event=event.id, error=repr(error))
+            finally:
+                self._waiting.task_done()
 
 
 # What this plugin is for ---------------------------------------------------------------------
@@ -881,13 +884,19 @@ class Plugin:
         self._server.close()  # [LC-03]
         for connection in self._connections - self._under_way:
             connection.cancel()  # Idle ones count as nothing [LC-06].
-        if self._under_way:
-            await asyncio.wait(self._under_way, timeout=DRAIN_SECONDS)  # [LC-04]
+        drained = asyncio.ensure_future(self._drain())
+        await asyncio.wait({drained}, timeout=DRAIN_SECONDS)  # [LC-04]
+        drained.cancel()
         for connection in self._connections:
             connection.cancel()  # [LC-05]
         self._deployments.save()  # This plugin's shutdown hook [LC-07].
         self.remove_socket()
         await self.channel.close()
+
+    async def _drain(self) -> None:
+        if self._under_way:
+            await asyncio.wait(self._under_way)
+        await self._events.handed_over()  # What was answered with 200 is handed over [HT-14].
 
     def remove_socket(self) -> None:
         """[LC-09]"""

@@ -10,6 +10,7 @@ mod bench;
 mod command;
 mod conformance;
 mod error;
+mod go;
 mod node;
 mod plugins;
 mod python;

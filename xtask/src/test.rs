@@ -5,7 +5,7 @@ use std::time::Instant;
 
 use crate::command::{answers, cargo, run as run_command};
 use crate::error::XtaskError;
-use crate::{conformance, node, python, schema};
+use crate::{conformance, go, node, python, schema};
 
 /// Formatting, lints, all tests, schema drift, docs, conformance of the examples.
 #[derive(Debug, clap::Args)]
@@ -21,7 +21,7 @@ pub(crate) struct Args {
 /// A step: what it is called and what it does.
 type Step = (&'static str, fn() -> Result<(), XtaskError>);
 
-const STEPS: [Step; 10] = [
+const STEPS: [Step; 12] = [
     ("formatting", formatting),
     ("lints", lints),
     ("tests", tests),
@@ -31,6 +31,8 @@ const STEPS: [Step; 10] = [
     ("tests of Python", python::tests),
     ("formatting, lints and types of Node", node::lints),
     ("tests of Node", node::tests),
+    ("formatting and lints of Go", go::lints),
+    ("tests of Go", go::tests),
     ("conformance of the examples", || conformance::run(&conformance::Args::default())),
 ];
 
@@ -88,6 +90,9 @@ fn prerequisites() -> Result<(), XtaskError> {
     }
     if !node::present() {
         missing.push(node::MISSING.to_owned());
+    }
+    if !go::present() {
+        missing.push(go::MISSING.to_owned());
     }
     if missing.is_empty() { Ok(()) } else { Err(XtaskError::Prerequisites(missing)) }
 }

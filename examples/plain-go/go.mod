@@ -1,0 +1,3 @@
+module github.com/temps-plugin/temps-plugin/examples/plain-go
+
+go 1.21
