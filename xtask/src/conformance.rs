@@ -60,7 +60,7 @@ pub(crate) struct CheckResult {
 }
 
 pub(crate) fn run(args: &Args) -> Result<(), XtaskError> {
-    let plugins = chosen(plugins::build()?, &args.only)?;
+    let plugins = plugins::build(&args.only)?;
     let runner = runner()?;
     let directory = repository::target().join("conformance");
     fs::create_dir_all(&directory).map_err(XtaskError::file("create", &directory))?;
@@ -88,17 +88,6 @@ pub(crate) fn run(args: &Args) -> Result<(), XtaskError> {
     show_table(&rows);
     not_conformant.extend(differences(&everything));
     if not_conformant.is_empty() { Ok(()) } else { Err(XtaskError::NotConformant(not_conformant)) }
-}
-
-pub(crate) fn chosen(plugins: Vec<Built>, only: &[String]) -> Result<Vec<Built>, XtaskError> {
-    if let Some(unknown) = only.iter().find(|name| !plugins.iter().any(|p| p.name == **name)) {
-        return Err(XtaskError::UnknownPlugin {
-            found: unknown.clone(),
-            known: plugins.into_iter().map(|plugin| plugin.name).collect(),
-        });
-    }
-    let wanted = |plugin: &Built| only.is_empty() || only.contains(&plugin.name);
-    Ok(plugins.into_iter().filter(wanted).collect())
 }
 
 pub(crate) fn runner() -> Result<PathBuf, XtaskError> {

@@ -11,8 +11,7 @@ use crate::repository;
 const OLDEST: (u32, u32) = (1, 21);
 
 /// What to install when there is no Go that will do.
-pub(crate) const MISSING: &str =
-    "Go 1.21 or later: https://go.dev/dl, or apt install golang-go where that is 1.21 or later \
+pub(crate) const MISSING: &str = "Go 1.21 or later: https://go.dev/dl, or apt install golang-go where that is 1.21 or later \
      (`go version` says)";
 
 /// Whether there is a Go that will do.
@@ -62,21 +61,21 @@ pub(crate) fn tests() -> Result<(), XtaskError> {
 }
 
 /// The example plugins in Go.
-pub(crate) fn examples() -> Result<Vec<String>, XtaskError> {
+fn examples() -> Result<Vec<String>, XtaskError> {
     repository::examples("go.mod")
 }
 
-/// Builds every example plugin in Go into `directory`, one static executable file each.
-pub(crate) fn build_plugins(directory: &Path) -> Result<Vec<Built>, XtaskError> {
+/// Builds these example plugins in Go into `directory`, one static executable file each.
+pub(crate) fn build_plugins(directory: &Path, names: &[String]) -> Result<Vec<Built>, XtaskError> {
     prepare()?;
     let mut plugins = Vec::new();
-    for name in examples()? {
-        let path = directory.join(&name);
+    for name in names {
+        let path = directory.join(name);
         let mut command = go();
         command.args(["build", "-trimpath", "-ldflags=-s -w", "-o"]).arg(&path).arg(".");
         command.env("CGO_ENABLED", "0").current_dir(repository::path(&format!("examples/{name}")));
         command::run(&mut command)?;
-        plugins.push(Built { name, path });
+        plugins.push(Built { name: name.clone(), path });
     }
     Ok(plugins)
 }

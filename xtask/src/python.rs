@@ -169,18 +169,17 @@ pub(crate) fn tests() -> Result<(), XtaskError> {
     Ok(())
 }
 
-/// Builds every example plugin in Python into `directory`, one executable file each.
-pub(crate) fn build_plugins(directory: &Path) -> Result<Vec<Built>, XtaskError> {
-    let names = examples()?;
+/// Builds these example plugins in Python into `directory`, one executable file each.
+pub(crate) fn build_plugins(directory: &Path, names: &[String]) -> Result<Vec<Built>, XtaskError> {
     let environment = Environment::ready()?;
     let mut plugins = Vec::new();
     for name in names {
-        let path = directory.join(&name);
+        let path = directory.join(name);
         let source = repository::path(&format!("examples/{name}/plugin.py"));
         let mut command = environment.command("python");
         command.args(["-m", "temps_plugin", "build"]).arg(&source).arg("--output").arg(&path);
         command::run(&mut command)?;
-        plugins.push(Built { name, path });
+        plugins.push(Built { name: name.clone(), path });
     }
     Ok(plugins)
 }

@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::{self, JoinHandle};
 use std::time::Instant;
 
-use crate::conformance::{Report, check, chosen, runner, statuses};
+use crate::conformance::{Report, check, runner, statuses};
 use crate::error::XtaskError;
 use crate::{plugins, repository};
 
@@ -31,7 +31,7 @@ pub(crate) struct Args {
 }
 
 pub(crate) fn run(args: &Args) -> Result<(), XtaskError> {
-    let plugins = chosen(plugins::build()?, &args.only)?;
+    let plugins = plugins::build(&args.only)?;
     let runner = runner()?;
     let directory = repository::target().join("soak");
     fs::create_dir_all(&directory).map_err(XtaskError::file("create", &directory))?;

@@ -72,16 +72,16 @@ pub(crate) fn tests() -> Result<(), XtaskError> {
     Ok(())
 }
 
-/// Builds every example plugin in TypeScript into `directory`, one executable file each.
-pub(crate) fn build_plugins(directory: &Path) -> Result<Vec<Built>, XtaskError> {
+/// Builds these example plugins in TypeScript into `directory`, one executable file each.
+pub(crate) fn build_plugins(directory: &Path, names: &[String]) -> Result<Vec<Built>, XtaskError> {
     let package = Package::ready()?;
     let mut plugins = Vec::new();
-    for name in examples()? {
-        let path = directory.join(&name);
-        let folder = installed_example(package, &name)?;
+    for name in names {
+        let path = directory.join(name);
+        let folder = installed_example(package, name)?;
         let mut command = folder.program("temps-plugin");
         command::run(command.args(["build", "src/index.ts", "--output"]).arg(&path))?;
-        plugins.push(Built { name, path });
+        plugins.push(Built { name: name.clone(), path });
     }
     Ok(plugins)
 }
