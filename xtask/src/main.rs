@@ -12,12 +12,14 @@ mod conformance;
 mod error;
 mod go;
 mod node;
+mod packages;
 mod plugins;
 mod python;
 mod repository;
 mod schema;
 mod soak;
 mod test;
+mod venv;
 
 use error::XtaskError;
 

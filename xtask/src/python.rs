@@ -7,11 +7,12 @@ use std::process::Command;
 use crate::command::{self, Built, answers};
 use crate::error::XtaskError;
 use crate::repository;
+use crate::venv::Venv;
 
 /// The package.
 const PACKAGE: &str = "sdk-python";
 /// What every package of the environment is pinned to.
-const CONSTRAINTS: &str = "sdk-python/constraints.txt";
+pub(crate) const CONSTRAINTS: &str = "sdk-python/constraints.txt";
 /// Asks an interpreter whether it will do.
 const SUITS: &str = "import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 10))";
 
@@ -20,9 +21,7 @@ pub(crate) const MISSING: &str = "Python 3.10 or later with venv: apt install py
                                   https://www.python.org/downloads; PYTHON names another one";
 
 /// A virtual environment with the package installed from its wheel, and the tools of its tests.
-pub(crate) struct Environment {
-    directory: PathBuf,
-}
+pub(crate) struct Environment(Venv);
 
 /// Whether there is a Python that will do.
 pub(crate) fn present() -> bool {
@@ -37,19 +36,15 @@ pub(crate) fn interpreter() -> PathBuf {
 impl Environment {
     /// An environment made from nothing.
     pub(crate) fn fresh() -> Result<Self, XtaskError> {
-        let environment = Self { directory: directory() };
-        if environment.directory.exists() {
-            fs::remove_dir_all(&environment.directory)
-                .map_err(XtaskError::file("remove", &environment.directory))?;
-        }
-        environment.create()?;
+        let environment = Self(Venv::at(directory()));
+        environment.0.create()?;
         environment.install()?;
         Ok(environment)
     }
 
     /// The environment of the last time, if it is still what is asked for, with the package of now.
     pub(crate) fn ready() -> Result<Self, XtaskError> {
-        let environment = Self { directory: directory() };
+        let environment = Self(Venv::at(directory()));
         let wanted = Self::pins()?;
         let stamp = environment.stamp();
         if fs::read_to_string(&stamp).is_ok_and(|found| found == wanted) {
@@ -61,64 +56,25 @@ impl Environment {
 
     /// Runs one of the environment's programs in the repository.
     pub(crate) fn run(&self, program: &str, arguments: &[&str]) -> Result<(), XtaskError> {
-        let mut command = self.command(program);
+        let mut command = self.0.program(program, ".");
         command::run(command.args(arguments))
-    }
-
-    fn command(&self, program: &str) -> Command {
-        let mut command = Command::new(self.directory.join("bin").join(program));
-        command.current_dir(repository::path("."));
-        command
-    }
-
-    fn create(&self) -> Result<(), XtaskError> {
-        if !present() {
-            return Err(XtaskError::Prerequisites(vec![MISSING.to_owned()]));
-        }
-        eprintln!("making a virtual environment in {}", self.directory.display());
-        command::run(Command::new(interpreter()).args(["-m", "venv"]).arg(&self.directory))
     }
 
     /// Builds the wheel and installs it, with the tools of its tests.
     fn install(&self) -> Result<(), XtaskError> {
-        let wheel = self.wheel()?;
+        let wheel = self.0.wheel(PACKAGE)?;
         eprintln!("installing {}", wheel.display());
         let constraints = repository::path(CONSTRAINTS);
         // The same version may have been installed before, with other contents.
-        self.pip(&["uninstall", "--quiet", "--yes", "temps-plugin"], &[])?;
+        self.0.pip(&["uninstall", "--quiet", "--yes", "temps-plugin"], &[])?;
         let wheel = format!("{}[dev]", wheel.display());
-        self.pip(&["install", "--quiet", "--constraint"], &[&constraints, Path::new(&wheel)])?;
+        self.0.pip(&["install", "--quiet", "--constraint"], &[&constraints, Path::new(&wheel)])?;
         let stamp = self.stamp();
         fs::write(&stamp, Self::pins()?).map_err(XtaskError::file("write", &stamp))
     }
 
-    fn wheel(&self) -> Result<PathBuf, XtaskError> {
-        let wheels = self.directory.join("wheels");
-        if wheels.exists() {
-            fs::remove_dir_all(&wheels).map_err(XtaskError::file("remove", &wheels))?;
-        }
-        eprintln!("building the wheel of {PACKAGE}");
-        let package = repository::path(PACKAGE);
-        self.pip(&["wheel", "--quiet", "--no-deps", "--wheel-dir"], &[&wheels, &package])?;
-        let entries = fs::read_dir(&wheels).map_err(XtaskError::file("read", &wheels))?;
-        let mut files = entries.filter_map(|entry| Some(entry.ok()?.path()));
-        files.find(|file| file.extension().is_some_and(|extension| extension == "whl")).ok_or_else(
-            || XtaskError::Command {
-                command: format!("pip wheel {PACKAGE}"),
-                reason: format!("no wheel in {}", wheels.display()),
-            },
-        )
-    }
-
-    fn pip(&self, arguments: &[&str], paths: &[&Path]) -> Result<(), XtaskError> {
-        let mut command = self.command("python");
-        command.args(["-m", "pip", "--disable-pip-version-check"]).args(arguments).args(paths);
-        // Shares what cargo has built with the rest of the workspace.
-        command::run(command.env("CARGO_TARGET_DIR", repository::target()))
-    }
-
     fn stamp(&self) -> PathBuf {
-        self.directory.join("constraints.txt")
+        self.0.directory().join("constraints.txt")
     }
 
     fn pins() -> Result<String, XtaskError> {
@@ -143,14 +99,12 @@ pub(crate) fn lints() -> Result<(), XtaskError> {
         .run("ruff", &[&["format", "--check", "--quiet", config], folders.as_slice()].concat())?;
     environment.run("ruff", &[&["check", "--quiet", config], folders.as_slice()].concat())?;
     environment.run("mypy", &["--config-file=sdk-python/pyproject.toml", "-p", "temps_plugin"])?;
-    let python = environment.directory.join("bin/python");
+    let python = environment.0.directory().join("bin/python");
     let python = format!("--pythonpath={}", python.display());
     environment.run("pyright", &["--project", "sdk-python", &python])?;
     for name in &examples {
         let folder = format!("examples/{name}");
-        let mut command = environment.command("mypy");
-        command.current_dir(repository::path(&folder)).args(["--strict", "."]);
-        command::run(&mut command)?;
+        command::run(environment.0.program("mypy", &folder).args(["--strict", "."]))?;
     }
     Ok(())
 }
@@ -160,10 +114,9 @@ pub(crate) fn tests() -> Result<(), XtaskError> {
     let environment = Environment::ready()?;
     environment.run("pytest", &["-c", "sdk-python/pyproject.toml", "sdk-python/tests"])?;
     for name in examples()? {
-        let folder = repository::path(&format!("examples/{name}"));
-        if folder.join("tests").is_dir() {
-            let mut command = environment.command("pytest");
-            command::run(command.current_dir(folder).args(["-q", "tests"]))?;
+        let folder = format!("examples/{name}");
+        if repository::path(&folder).join("tests").is_dir() {
+            command::run(environment.0.program("pytest", &folder).args(["-q", "tests"]))?;
         }
     }
     Ok(())
@@ -176,7 +129,7 @@ pub(crate) fn build_plugins(directory: &Path, names: &[String]) -> Result<Vec<Bu
     for name in names {
         let path = directory.join(name);
         let source = repository::path(&format!("examples/{name}/plugin.py"));
-        let mut command = environment.command("python");
+        let mut command = environment.0.program("python", ".");
         command.args(["-m", "temps_plugin", "build"]).arg(&source).arg("--output").arg(&path);
         command::run(&mut command)?;
         plugins.push(Built { name: name.clone(), path });

@@ -5,7 +5,7 @@ use std::time::Instant;
 
 use crate::command::{answers, cargo, run as run_command};
 use crate::error::XtaskError;
-use crate::{conformance, go, node, python, schema};
+use crate::{conformance, go, node, packages, python, schema};
 
 /// Formatting, lints, all tests, schema drift, docs, conformance of the examples.
 #[derive(Debug, clap::Args)]
@@ -21,7 +21,7 @@ pub(crate) struct Args {
 /// A step: what it is called and what it does.
 type Step = (&'static str, fn() -> Result<(), XtaskError>);
 
-const STEPS: [Step; 12] = [
+const STEPS: [Step; 13] = [
     ("formatting", formatting),
     ("lints", lints),
     ("tests", tests),
@@ -33,6 +33,7 @@ const STEPS: [Step; 12] = [
     ("tests of Node", node::tests),
     ("formatting and lints of Go", go::lints),
     ("tests of Go", go::tests),
+    ("packages of the runner", packages::test),
     ("conformance of the examples", || conformance::run(&conformance::Args::default())),
 ];
 

@@ -57,6 +57,22 @@ pub(crate) fn lints() -> Result<(), XtaskError> {
     Ok(())
 }
 
+/// Formatting and lints of a folder that is no part of the package, as the package's own are.
+pub(crate) fn lints_of(folder: &str) -> Result<(), XtaskError> {
+    package::prepare()?;
+    command::run(&mut package::biome(folder))
+}
+
+/// Checks the types of a module outside the package, which finds its imports where it lies.
+pub(crate) fn types_of(module: &Path) -> Result<(), XtaskError> {
+    let types = repository::path(PACKAGE).join("node_modules").join("@types");
+    let mut command = package::program("tsc");
+    command.args(["--noEmit", "--strict", "--skipLibCheck", "--module", "nodenext"]);
+    command.args(["--target", "es2023", "--exactOptionalPropertyTypes"]);
+    command.args(["--types", "node", "--typeRoots"]).arg(types).arg(module);
+    command::run(&mut command)
+}
+
 /// The tests of the package, as installed in a fresh folder, and of the example plugins.
 pub(crate) fn tests() -> Result<(), XtaskError> {
     let package = Package::ready()?;
