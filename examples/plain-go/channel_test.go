@@ -102,6 +102,13 @@ func TestDeploymentsAreKeptAndNamed(t *testing.T) {
 	if len(again) != kept {
 		t.Fatalf("%d are kept", len(again))
 	}
+	numbers := map[int64]bool{}
+	for _, one := range again {
+		numbers[one.ID] = true
+	}
+	if len(numbers) != kept {
+		t.Errorf("%d are kept of %d deployments", kept, len(numbers))
+	}
 	last, before := again[kept-1], again[kept-2]
 	if last.ID != 50 || last.Project != nil || before.ID != 104 || *before.Project != "shop" {
 		t.Errorf("%+v, then %+v", before, last)

@@ -173,8 +173,7 @@ def judge_launch_line(line: bytes) -> str:
         launch = None
     if not isinstance(launch, dict):
         raise Refusal("the launch line is not a JSON object [HS-26]")
-    version = launch.get("protocol_version")
-    if isinstance(version, bool) or version != 2:
+    if launch.get("protocol_version") != 2:
         raise Refusal("the launch line's protocol_version is not the number 2 [HS-27]")
     secret = launch.get("auth_secret")
     if not isinstance(secret, str) or not re.fullmatch(r"[A-Za-z0-9_-]{32,256}", secret):

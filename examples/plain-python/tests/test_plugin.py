@@ -21,8 +21,9 @@ def masked(payload: bytes, opcode: int = p.TEXT, final: bool = True) -> bytes:
     frame = p.encode_frame(opcode, payload)
     head, body = frame[: len(frame) - len(payload)], payload
     mask = b"\x01\x80\xff\x7f"
+    covered = bytes(byte ^ mask[i % 4] for i, byte in enumerate(body))
     first = head[0] if final else head[0] & 0x7F
-    return bytes([first, head[1] | 0x80]) + head[2:] + mask + p.unmask(body, mask)
+    return bytes([first, head[1] | 0x80]) + head[2:] + mask + covered
 
 
 async def receive(data: bytes) -> str | bytes | None:
