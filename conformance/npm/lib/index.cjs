@@ -38,7 +38,9 @@ async function assertConformant(command, options = {}) {
   const words = typeof command === "string" ? [command] : [...command];
   const done = await run([...flagsOf(options), "--", ...words], options);
   if (!WITH_REPORT.includes(done.status)) {
-    throw new RunnerError(`the runner ended with ${done.status ?? done.signal}:\n${done.said}`);
+    const found = done.report === "" ? [] : [summaryOf(JSON.parse(done.report))];
+    const text = [...found, done.said].join("\n\n");
+    throw new RunnerError(`the runner ended with ${done.status ?? done.signal}:\n${text}`);
   }
   const report = JSON.parse(done.report);
   if (done.status !== CONFORMANT) {
@@ -87,28 +89,36 @@ function run(words, { cwd, signal }) {
 }
 
 function messageOf(report, said) {
-  const counted = Object.entries(report.counts).map(([what, count]) => `${count} ${what}`);
-  const failed = report.results.filter(({ status }) => status === "failed");
-  const must = failed.filter(({ severity }) => severity === "MUST");
   const parts = [
-    `${report.verdict.replace("_", " ")}: ${counted.join(", ")}`,
-    ...report.starts
-      .filter(({ outcome }) => outcome !== "started")
-      .map(({ dialect, reason }) => `dialect ${dialect}: ${reason}`),
-    ...must.map((result) => `FAILED ${described(result)}`),
-    ...report.results
-      .filter(({ status }) => status === "fault")
-      .map(({ check, message }) => `FAULT of the runner in ${check}: ${message}`),
-    ...failed
-      .filter((result) => !must.includes(result))
-      .map((result) => `warning ${described(result)}`),
+    summaryOf(report),
     `What went over the wire: ${NAME} run -- ${report.command.join(" ")}`,
   ];
+  const broken = report.results.some(isBroken);
   // Such as an entry of known failures that has expired: nothing of it is in the results.
-  if (must.length === 0 && report.verdict !== "never_started" && said !== "") {
+  if (!broken && report.verdict !== "never_started" && said !== "") {
     parts.push(`The runner said:\n${said}`);
   }
   return parts.join("\n\n");
+}
+
+function summaryOf({ verdict, counts, starts, results }) {
+  const counted = Object.entries(counts).map(([what, count]) => `${count} ${what}`);
+  const failed = results.filter(({ status }) => status === "failed");
+  return [
+    `${verdict.replace("_", " ")}: ${counted.join(", ")}`,
+    ...starts
+      .filter(({ outcome }) => outcome !== "started")
+      .map(({ dialect, reason }) => `dialect ${dialect}: ${reason}`),
+    ...failed.filter(isBroken).map((result) => `FAILED ${described(result)}`),
+    ...results
+      .filter(({ status }) => status === "fault")
+      .map(({ check, message }) => `FAULT of the runner in ${check}: ${message}`),
+    ...failed.filter((result) => !isBroken(result)).map((result) => `warning ${described(result)}`),
+  ].join("\n\n");
+}
+
+function isBroken({ status, severity }) {
+  return status === "failed" && severity === "MUST";
 }
 
 function described({ check, dialect, severity, rules, expected, seen }) {

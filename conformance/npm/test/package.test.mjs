@@ -108,6 +108,8 @@ test("what can't be run is no verdict", async () => {
     rejected,
     (error) => error instanceof RunnerError && /helth/.test(error.message),
   );
+  const nothing = assertConformant(sound, { run: ["UI-01"] });
+  await assert.rejects(nothing, { name: "RunnerError", message: /nothing run: 0 passed/ });
   await assert.rejects(assertConformant(sound, { run: "health/*" }), TypeError);
   await assert.rejects(assertConformant(sound, { dialects: 2 }), /unknown option dialects/);
 });

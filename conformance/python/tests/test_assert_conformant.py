@@ -55,3 +55,8 @@ def test_a_glob_that_matches_nothing_is_no_verdict(sound: list[str]) -> None:
 def test_a_text_in_place_of_a_list_is_refused(sound: list[str]) -> None:
     with pytest.raises(TypeError, match=r"\['health/\*'\]"):
         assert_conformant(sound, run="health/*")
+
+
+def test_a_run_in_which_nothing_was_checked_is_no_verdict(sound: list[str]) -> None:
+    with pytest.raises(RunnerError, match="nothing run: 0 passed"):
+        assert_conformant(sound, run=["UI-01"])

@@ -72,7 +72,9 @@ def assert_conformant(
     done = subprocess.run(words, capture_output=True, cwd=cwd, check=False)
     said = done.stderr.decode(errors="replace").strip()
     if done.returncode not in (_CONFORMANT, _NOT_CONFORMANT, _NEVER_STARTED):
-        raise RunnerError(f"the runner ended with status {done.returncode}:\n{said}")
+        found = str(Report.read(json.loads(done.stdout))) if done.stdout else ""
+        text = "\n\n".join(part for part in (found, said) if part)
+        raise RunnerError(f"the runner ended with status {done.returncode}:\n{text}")
     report = Report.read(json.loads(done.stdout))
     if done.returncode != _CONFORMANT:
         raise NotConformant(report, said)
