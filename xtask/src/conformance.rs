@@ -61,7 +61,7 @@ pub(crate) struct CheckResult {
 
 pub(crate) fn run(args: &Args) -> Result<(), XtaskError> {
     let plugins = plugins::build(&args.only)?;
-    let runner = runner()?;
+    let runner = runner(true)?;
     let directory = repository::target().join("conformance");
     fs::create_dir_all(&directory).map_err(XtaskError::file("create", &directory))?;
     let mut rows = Vec::new();
@@ -90,8 +90,8 @@ pub(crate) fn run(args: &Args) -> Result<(), XtaskError> {
     if not_conformant.is_empty() { Ok(()) } else { Err(XtaskError::NotConformant(not_conformant)) }
 }
 
-pub(crate) fn runner() -> Result<PathBuf, XtaskError> {
-    let built = command::build(&[RUNNER.to_owned()], true)?;
+pub(crate) fn runner(release: bool) -> Result<PathBuf, XtaskError> {
+    let built = command::build(&[RUNNER.to_owned()], release)?;
     built.into_iter().find(|built| built.name == RUNNER).map(|built| built.path).ok_or_else(|| {
         XtaskError::Command { command: RUNNER.to_owned(), reason: "cargo did not build it".into() }
     })

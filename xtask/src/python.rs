@@ -62,7 +62,7 @@ impl Environment {
 
     /// Builds the wheel and installs it, with the tools of its tests.
     fn install(&self) -> Result<(), XtaskError> {
-        let wheel = self.0.wheel(PACKAGE)?;
+        let wheel = self.0.wheel(PACKAGE, "release")?;
         eprintln!("installing {}", wheel.display());
         let constraints = repository::path(CONSTRAINTS);
         // The same version may have been installed before, with other contents.

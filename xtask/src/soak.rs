@@ -32,7 +32,7 @@ pub(crate) struct Args {
 
 pub(crate) fn run(args: &Args) -> Result<(), XtaskError> {
     let plugins = plugins::build(&args.only)?;
-    let runner = runner()?;
+    let runner = runner(true)?;
     let directory = repository::target().join("soak");
     fs::create_dir_all(&directory).map_err(XtaskError::file("create", &directory))?;
     let _load = Load::start(args.busy);

@@ -50,15 +50,17 @@ impl Venv {
         command::run(command.env("CARGO_TARGET_DIR", repository::target()))
     }
 
-    /// Builds the wheel of a package of this repository.
-    pub(crate) fn wheel(&self, package: &str) -> Result<PathBuf, XtaskError> {
+    /// Builds the wheel of a package of this repository, natively in this profile of cargo's.
+    pub(crate) fn wheel(&self, package: &str, profile: &str) -> Result<PathBuf, XtaskError> {
         let wheels = self.0.join("wheels");
         if wheels.exists() {
             fs::remove_dir_all(&wheels).map_err(XtaskError::file("remove", &wheels))?;
         }
         eprintln!("building the wheel of {package}");
         let folder = repository::path(package);
-        self.pip(&["wheel", "--quiet", "--no-deps", "--wheel-dir"], &[&wheels, &folder])?;
+        let settings = format!("--config-settings=build-args=--profile {profile}");
+        let arguments = ["wheel", "--quiet", "--no-deps", &settings, "--wheel-dir"];
+        self.pip(&arguments, &[&wheels, &folder])?;
         let entries = fs::read_dir(&wheels).map_err(XtaskError::file("read", &wheels))?;
         let mut files = entries.filter_map(|entry| Some(entry.ok()?.path()));
         files.find(|file| file.extension().is_some_and(|extension| extension == "whl")).ok_or_else(

@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 import pytest
+
 from temps_plugin_conformance import NotConformant, RunnerError, assert_conformant, program
 
 FEW = ["manifest/*", "health/get"]

@@ -1,6 +1,7 @@
 //! The packages of the conformance runner: a wheel for PyPI and packages for npm. Both are made with
 //! the runner of this machine, installed from their packed form in folders under target/packages, and
-//! tried there as their users use them.
+//! tried there as their users use them. The runner is that of the tests, not optimised: what is tried is
+//! how it is packed.
 
 mod npm;
 mod wheel;

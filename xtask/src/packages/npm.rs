@@ -40,7 +40,7 @@ pub(super) fn test() -> Result<(), XtaskError> {
 fn pack(folder: &Path) -> Result<Vec<PathBuf>, XtaskError> {
     let mut runner = OsString::from(system());
     runner.push("=");
-    runner.push(conformance::runner()?);
+    runner.push(conformance::runner(false)?);
     let mut command = Command::new("node");
     command.arg(repository::path(PACKAGE).join("scripts").join("pack.mjs"));
     command.arg("--output").arg(folder.join("packed")).arg(runner);

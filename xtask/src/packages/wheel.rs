@@ -16,7 +16,7 @@ const ACTION: &str = "conformance/action";
 pub(super) fn test() -> Result<(), XtaskError> {
     let environment = Venv::at(folder("python"));
     environment.create()?;
-    let (wheel, constraints) = (environment.wheel(PACKAGE)?, repository::path(CONSTRAINTS));
+    let (wheel, constraints) = (environment.wheel(PACKAGE, "dev")?, repository::path(CONSTRAINTS));
     let tools = ["install", "--quiet", "mypy", "pytest", "PyYAML", "ruff", "--constraint"];
     environment.pip(&tools, &[&constraints, &wheel])?;
     let program = |name| environment.program(name, PACKAGE);
