@@ -70,6 +70,8 @@ pub(crate) fn types_of(module: &Path) -> Result<(), XtaskError> {
     command.args(["--noEmit", "--strict", "--skipLibCheck", "--module", "nodenext"]);
     command.args(["--target", "es2023", "--exactOptionalPropertyTypes"]);
     command.args(["--types", "node", "--typeRoots"]).arg(types).arg(module);
+    // In the package's own folder it would ask for the package's own settings.
+    command.current_dir(module.parent().unwrap_or(module));
     command::run(&mut command)
 }
 
