@@ -14,7 +14,7 @@ use crate::subject::reply;
 
 const POLL: Duration = Duration::from_millis(5);
 /// The limit of calls that are not answered in time, in milliseconds.
-const SHORT_MS: u64 = 200;
+const SHORT_MS: u64 = 400;
 /// How long such a call may take, in seconds: less than the default limit of any SDK.
 const IN_TIME: u64 = 5;
 
@@ -101,35 +101,34 @@ async fn calls_given_up(cx: Cx) -> Verdict {
     let Some(before) = resident_kib(pid) else {
         return Err(Stop::skip("there is no /proc to read the plugin's memory from"));
     };
-    for round in 0..ROUNDS {
+    let mut late_replies = 0;
+    for _ in 0..ROUNDS {
         let posts = (1..=AT_ONCE).map(|id| plugin.send(post("/call", &limited(id, SHORT_MS))));
-        let calls = async {
-            let mut calls = Vec::new();
-            for _ in 0..AT_ONCE {
-                calls.push(channel.request().await?);
-            }
-            Ok::<_, Stop>(calls)
-        };
-        let (answers, calls) = tokio::join!(join_all(posts), calls);
-        for answer in answers {
+        for answer in join_all(posts).await {
             is_timeout(&answer?.json(200)?)?;
         }
-        for (id, call) in (round * AT_ONCE..).zip(calls?) {
-            let late = reply(cx.dialect(), call.id, &call.method, Ok(large_project(id)));
+        // A pong comes after every call that was sent before it.
+        channel.ping().await?;
+        ensure(channel.has_text(), "the calls that were given up, on the channel", || {
+            "none".into()
+        })?;
+        while channel.has_text() {
+            let call = channel.request().await?;
+            let late = reply(cx.dialect(), call.id, &call.method, Ok(large_project(late_replies)));
             channel.send_text(&late.to_string()).await?;
+            late_replies += 1;
         }
         channel.ping().await?;
     }
     let growth = resident_kib(pid).unwrap_or(before).saturating_sub(before);
-    let all = AT_ONCE * ROUNDS;
     ensure(growth < KEPT_KIB, format!("less than {KEPT_KIB} KiB more"), || {
-        format!("{growth} KiB more after {all} late replies of 512 KiB")
+        format!("{growth} KiB more after {late_replies} late replies of 512 KiB")
     })?;
     let last = post("/call", &get_project(1));
     let (_, seen) = call(&plugin, &mut channel, last, ok(cx.dialect(), project(1))).await?;
     ensure(seen["ok"]["id"] == 1, "a call that works afterwards", || seen.to_string())?;
     Ok(Evidence::saw(format!(
-        "{all} calls were given up and 512 KiB came late for each: {growth} KiB more"
+        "{late_replies} calls were given up and 512 KiB came late for each: {growth} KiB more"
     )))
 }
 
