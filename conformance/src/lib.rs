@@ -14,6 +14,7 @@ pub mod cli;
 pub mod model;
 pub mod registry;
 pub mod report;
+pub mod requests;
 pub mod rules;
 mod runner;
 pub mod selection;
@@ -23,6 +24,7 @@ pub mod transcript;
 mod visible;
 
 use std::ffi::OsString;
+use std::sync::Arc;
 
 use temps_plugin_schema::Dialect;
 
@@ -51,6 +53,8 @@ pub struct RunOptions {
     /// Which checks keep what went over the wire. [`Transcripts::All`] makes reports many times
     /// as large.
     pub transcripts: Transcripts,
+    /// What the plugin's author has written down of its routes and events.
+    pub config: Option<Arc<requests::Config>>,
     /// Who is told how far the run is.
     pub progress: report::Progress,
 }
@@ -68,6 +72,7 @@ impl RunOptions {
             timeout_scale: 1.0,
             database_url: None,
             transcripts: Transcripts::Failed,
+            config: None,
             progress: report::Progress::silent(),
         }
     }

@@ -25,7 +25,8 @@ pub enum Needs {
     Running,
     /// A plugin that serves a user interface.
     Ui,
-    /// What the plugin's author has written down in `conformance.toml`.
+    /// What the plugin's author has written down in `conformance.toml`, or the plugin's own `OpenAPI`
+    /// document.
     Requests,
     /// A plugin of the everything profile (PROTOCOL.md, appendix A).
     Everything,
@@ -90,7 +91,8 @@ pub struct Check {
     pub id: &'static str,
     /// What holds when the check passes, as a sentence about the plugin.
     pub title: &'static str,
-    /// Ids of the rules it proves.
+    /// Ids of the rules it proves. Only a check of the requests profile may have none: what it holds
+    /// the plugin to is then its author's own word.
     pub rules: &'static [&'static str],
     /// What a failure means for the verdict.
     pub severity: Level,
@@ -115,6 +117,18 @@ impl Check {
     ) -> Self {
         let (severity, dialects) = (Level::Must, Dialects::Both);
         Self { id, title, rules, severity, dialects, needs: Needs::Start, slow: false, run }
+    }
+
+    /// A check of what the plugin's author, or the plugin itself, has promised of its own routes. It
+    /// fails the plugin whatever the level of the rules it touches, of which there may be none.
+    #[must_use]
+    pub const fn promise(
+        id: &'static str,
+        title: &'static str,
+        rules: &'static [&'static str],
+        run: CheckFn,
+    ) -> Self {
+        Self::must(id, title, rules, run).needs(Needs::Requests)
     }
 
     /// The same check with a failure that only warns.

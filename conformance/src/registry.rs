@@ -24,6 +24,12 @@ pub static CHECKS: LazyLock<Vec<Check>> = LazyLock::new(|| {
         checks::events::CHECKS,
         checks::ui::CHECKS,
         checks::stop::CHECKS,
+        checks::requests::CHECKS,
+        checks::requests_traffic::CHECKS,
+        checks::requests_callers::CHECKS,
+        checks::requests_secrecy::CHECKS,
+        checks::requests_events::CHECKS,
+        checks::requests_openapi::CHECKS,
         checks::everything_profile::CHECKS,
         checks::everything_http::CHECKS,
         checks::everything_callers::CHECKS,
@@ -43,8 +49,8 @@ mod tests {
     use std::collections::BTreeSet;
 
     use super::*;
-    use crate::model::Dialects;
-    use crate::rules::rule;
+    use crate::model::{Dialects, Profile};
+    use crate::rules::{Level, rule};
 
     #[test]
     fn ids_are_unique_and_have_an_area() {
@@ -71,10 +77,23 @@ mod tests {
 
     #[test]
     fn a_check_is_as_severe_as_its_strictest_rule() {
-        for check in CHECKS.iter() {
+        // What an author has promised of routes of their own is no matter of the rules' levels.
+        for check in CHECKS.iter().filter(|check| check.profile() != Profile::Requests) {
             let strictest =
                 check.rules.iter().filter_map(|id| rule(id)).map(|rule| rule.level).min();
             assert_eq!(strictest, Some(check.severity), "{}", check.id);
+        }
+    }
+
+    #[test]
+    fn only_promises_of_an_author_are_without_a_rule_and_all_of_them_count() {
+        for check in CHECKS.iter() {
+            match check.profile() {
+                Profile::Requests => assert_eq!(check.severity, Level::Must, "{}", check.id),
+                Profile::Plugin | Profile::Everything => {
+                    assert!(!check.rules.is_empty(), "{}", check.id);
+                }
+            }
         }
     }
 

@@ -225,6 +225,11 @@ fn lacks(check: &Check, subject: &Subject) -> Option<String> {
     let summary = subject.summary();
     match check.needs {
         Needs::Ui if !summary.has_ui => Some("the plugin serves no user interface".into()),
+        Needs::Requests if !subject.has_requests() => Some(
+            "there is no conformance.toml, and the plugin sends no OpenAPI document; `init` writes \
+             a first file"
+                .into(),
+        ),
         Needs::Everything if !summary.everything => {
             Some("the plugin does not claim the everything profile".into())
         }

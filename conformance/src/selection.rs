@@ -83,7 +83,7 @@ fn explain(flag: &str, pattern: &Pattern, checks: &[Check]) -> String {
 }
 
 /// Whether `pattern` matches all of `text`.
-fn glob(pattern: &str, text: &str) -> bool {
+pub(crate) fn glob(pattern: &str, text: &str) -> bool {
     let (pattern, text) = (pattern.as_bytes(), text.as_bytes());
     let (mut p, mut t) = (0, 0);
     // Where the last `*` stood and how much of the text it has swallowed so far.

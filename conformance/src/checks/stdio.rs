@@ -71,14 +71,18 @@ async fn no_secret_in_files(cx: Cx) -> Verdict {
     Ok(Evidence::saw(format!("{} files looked at, none with the secret", files.seen)))
 }
 
+/// Files that were looked through for a secret.
 #[derive(Default)]
-struct Files {
-    seen: usize,
-    with_secret: Vec<String>,
+pub(super) struct Files {
+    /// How many.
+    pub(super) seen: usize,
+    /// Those that have it.
+    pub(super) with_secret: Vec<String>,
 }
 
 impl Files {
-    fn search(&mut self, dir: &Path, secret: &[u8]) {
+    /// Looks through all files below `dir`.
+    pub(super) fn search(&mut self, dir: &Path, secret: &[u8]) {
         for entry in std::fs::read_dir(dir).into_iter().flatten().flatten() {
             let path = entry.path();
             if path.is_dir() {

@@ -1,5 +1,6 @@
 //! The command line: what may be typed, and what it means.
 
+mod config;
 mod output;
 mod run;
 
@@ -14,6 +15,8 @@ Examples:
   temps-plugin-conformance run --run 'handshake/*' --skip HS-28 -- ./my-plugin --verbose
   temps-plugin-conformance run --format json -- ./my-plugin > report.json
   temps-plugin-conformance run --report html=report.html --report junit=junit.xml -- ./my-plugin
+  temps-plugin-conformance run --config conformance.toml -- ./my-plugin
+  temps-plugin-conformance init -- ./my-plugin
   temps-plugin-conformance list
   temps-plugin-conformance rules
 
@@ -23,6 +26,12 @@ Exit status:
   2  wrong usage, or nothing selected or nothing run
   3  the plugin never started
   4  the runner itself failed";
+
+const INIT_EXAMPLES: &str = "\
+Examples:
+  temps-plugin-conformance init
+  temps-plugin-conformance init --config tests/conformance.toml -- ./my-plugin
+  temps-plugin-conformance init --schema > conformance.toml.schema.json";
 
 /// Holds a Temps plugin to the protocol, rule by rule.
 #[derive(Debug, Parser)]
@@ -37,6 +46,9 @@ enum Command {
     /// Start a plugin, many times over, and check what it does.
     #[command(after_help = EXAMPLES)]
     Run(run::RunArgs),
+    /// Write a first conformance.toml, with what a plugin says of its own routes if one is given.
+    #[command(after_help = INIT_EXAMPLES)]
+    Init(config::InitArgs),
     /// Show all checks with the rules they prove.
     List(FormatArgs),
     /// Show all rules with the checks that prove them, or the reason why none does.
@@ -63,6 +75,7 @@ enum TableFormat {
 pub async fn main(cli: Cli) -> ExitCode {
     match cli.command {
         Command::Run(args) => run::main(args).await,
+        Command::Init(args) => config::init(args).await,
         Command::List(FormatArgs { format: TableFormat::Human }) => {
             show(&report::human::list(&registry::CHECKS))
         }

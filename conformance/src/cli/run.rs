@@ -2,6 +2,7 @@
 
 use std::ffi::OsString;
 use std::io::IsTerminal;
+use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
 use temps_plugin_schema::Dialect;
@@ -36,6 +37,9 @@ pub(super) struct RunArgs {
     /// The database URL handed to a plugin that asks for a database.
     #[arg(long, value_name = "URL")]
     database_url: Option<String>,
+    /// Sample requests and events of this plugin; ./conformance.toml when that exists.
+    #[arg(long, value_name = "FILE")]
+    config: Option<PathBuf>,
     /// The plugin's program and its own arguments; the protocol's flags are put behind them.
     #[arg(required = true, last = true, value_name = "PLUGIN")]
     pub(super) command: Vec<OsString>,
@@ -74,6 +78,13 @@ pub(super) async fn main(args: RunArgs) -> ExitCode {
         anstream::eprintln!("error: {error}");
         return ExitCode::Usage;
     }
+    let config = match super::config::load(args.config) {
+        Ok(config) => config,
+        Err(error) => {
+            anstream::eprintln!("error: {error}");
+            return ExitCode::Usage;
+        }
+    };
     let options = RunOptions {
         command: args.command,
         dialects: args.dialect.dialects(),
@@ -84,6 +95,7 @@ pub(super) async fn main(args: RunArgs) -> ExitCode {
         timeout_scale: args.timeout_scale,
         database_url: args.database_url,
         transcripts: output.transcripts(),
+        config,
         progress: Progress::on_stderr(std::io::stderr().is_terminal()),
     };
     // Dropping the run kills what it has started.

@@ -5,7 +5,7 @@ use std::fmt;
 use bytes::Bytes;
 use http::HeaderMap;
 use serde_json::Value;
-use temps_plugin_host::Signature;
+use temps_plugin_host::{Identity, Signature};
 use temps_plugin_schema::Dialect;
 use temps_plugin_schema::http::header;
 
@@ -18,6 +18,7 @@ pub struct Request {
     pub(super) method: String,
     pub(super) target: String,
     pub(super) signature: Signature,
+    pub(super) identity: Option<Identity>,
     pub(super) headers: Vec<(String, String)>,
     pub(super) body: Option<Bytes>,
 }
@@ -30,6 +31,7 @@ impl Request {
             method: method.to_owned(),
             target: target.to_owned(),
             signature: Signature::Default,
+            identity: None,
             headers: Vec::new(),
             body: None,
         }
@@ -83,6 +85,45 @@ impl Request {
         self.header(header::USER_ID, id)
             .header(header::USER_EMAIL, email)
             .header(header::USER_ROLE, role)
+    }
+
+    /// Says who asks, as a host does. A token in it is kept out of transcripts.
+    #[must_use]
+    pub fn identity(mut self, identity: Identity) -> Self {
+        self.identity = Some(identity);
+        self
+    }
+
+    /// The request with another method.
+    #[must_use]
+    pub fn method(mut self, method: &str) -> Self {
+        method.clone_into(&mut self.method);
+        self
+    }
+
+    /// What is written to a connection for this request, signed with `secret` if it is signed at all.
+    #[must_use]
+    pub fn to_bytes(&self, secret: &str) -> Vec<u8> {
+        let mut head = format!("{} {} HTTP/1.1\r\nhost: plugin\r\n", self.method, self.target);
+        let mut add = |name: &str, value: &str| head.push_str(&format!("{name}: {value}\r\n"));
+        match &self.signature {
+            Signature::Absent => {}
+            Signature::Other(text) => add(header::AUTH_SIGNATURE, text),
+            _ => add(header::AUTH_SIGNATURE, secret),
+        }
+        for (name, value) in self.identity.iter().flat_map(Identity::headers) {
+            add(name, &value);
+        }
+        for (name, value) in &self.headers {
+            add(name, value);
+        }
+        if let Some(body) = &self.body {
+            add("content-length", &body.len().to_string());
+        }
+        head.push_str("\r\n");
+        let mut bytes = head.into_bytes();
+        bytes.extend_from_slice(self.body.as_deref().unwrap_or_default());
+        bytes
     }
 
     /// Sends these bytes.

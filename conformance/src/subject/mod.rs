@@ -30,6 +30,7 @@ pub use raw::{Raw, RawResponse};
 
 use crate::model::Stop;
 use crate::report::PluginSummary;
+use crate::requests::Config;
 use crate::transcript::{Tape, Transcript};
 use plan::Base;
 
@@ -89,6 +90,16 @@ impl Subject {
         self.facts.refused.as_deref()
     }
 
+    /// The manifest and the `ready` line, as they were written.
+    pub(crate) fn said(&self) -> (&Value, &Value) {
+        (&self.facts.manifest, &self.facts.ready)
+    }
+
+    /// Whether there is anything that the `requests` profile could be about.
+    pub(crate) fn has_requests(&self) -> bool {
+        self.base.config.is_some() || self.facts.ready["openapi"].is_object()
+    }
+
     pub(crate) fn timeout_scale(&self) -> f64 {
         self.base.timeout_scale
     }
@@ -144,6 +155,24 @@ impl Cx {
     #[must_use]
     pub fn says_has_ui(&self) -> bool {
         self.subject.facts.ready["has_ui"] == true
+    }
+
+    /// The `ready` line as the plugin wrote it.
+    #[must_use]
+    pub fn ready_value(&self) -> &Value {
+        &self.subject.facts.ready
+    }
+
+    /// What the plugin's author has written down, if anything.
+    #[must_use]
+    pub fn config(&self) -> Option<&Arc<Config>> {
+        self.subject.base.config.as_ref()
+    }
+
+    /// `duration`, scaled by `--timeout-scale`.
+    #[must_use]
+    pub fn scaled(&self, duration: Duration) -> Duration {
+        duration.mul_f64(self.subject.timeout_scale())
     }
 
     /// So many seconds, scaled by `--timeout-scale`.

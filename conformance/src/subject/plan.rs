@@ -16,6 +16,7 @@ use temps_plugin_schema::{Dialect, Secret};
 
 use super::Cx;
 use crate::model::Stop;
+use crate::requests::Config;
 use crate::transcript::Tape;
 
 /// What all starts of a run have in common.
@@ -26,6 +27,7 @@ pub(crate) struct Base {
     pub(crate) dialect: Dialect,
     pub(crate) timeout_scale: f64,
     pub(crate) database_url: Option<String>,
+    pub(crate) config: Option<Arc<Config>>,
 }
 
 /// Given in dialect 2 to a plugin that asks for a database when the caller names none.

@@ -121,6 +121,14 @@ impl Plugin {
     /// # Errors
     /// [`Stop::Failed`] when there is none.
     pub async fn send(&self, request: Request) -> Result<Response, Stop> {
+        self.send_within(request, self.limit(15)).await
+    }
+
+    /// Sends a request whose response may take `limit` to begin, and a third of it more to end.
+    ///
+    /// # Errors
+    /// As [`Plugin::send`].
+    pub async fn send_within(&self, request: Request, limit: Duration) -> Result<Response, Stop> {
         let what = request.to_string();
         let method = Method::from_bytes(request.method.as_bytes())
             .map_err(|e| Stop::fault("a method", e))?;
@@ -128,7 +136,10 @@ impl Plugin {
             .http()
             .request(method, &request.target)
             .signature(request.signature)
-            .timeout(self.limit(15));
+            .timeout(limit);
+        if let Some(identity) = &request.identity {
+            builder = builder.identity(identity);
+        }
         for (name, value) in &request.headers {
             builder = builder.header(name, value);
         }
@@ -145,7 +156,7 @@ impl Plugin {
             })
         };
         let failed = |seen: String| Stop::failed(format!("a response to {what}"), seen);
-        match tokio::time::timeout(self.limit(20), exchange).await {
+        match tokio::time::timeout(limit + limit / 3, exchange).await {
             Ok(Ok(response)) => Ok(response),
             Ok(Err(temps_plugin_host::HttpError::Request(reason))) => {
                 Err(Stop::fault(&what, reason))

@@ -92,6 +92,7 @@ async fn attempt(
         dialect,
         timeout_scale: options.timeout_scale,
         database_url: options.database_url.clone(),
+        config: options.config.clone(),
     };
     let plan = Plan::new(&base, &Value::Null)?;
     let (launcher, _) = plan.launcher(&base, tape.for_process(&Secret::new(plan.secret())))?;

@@ -55,7 +55,19 @@ impl Raw {
     /// # Errors
     /// [`Stop::Failed`] when none comes.
     pub async fn response(&mut self) -> Result<RawResponse, Stop> {
-        match tokio::time::timeout(self.limit, self.read_response()).await {
+        self.response_to(false).await
+    }
+
+    /// Reads the next response to a `HEAD`, which has no body whatever its headers announce.
+    ///
+    /// # Errors
+    /// As [`Raw::response`].
+    pub async fn response_to_head(&mut self) -> Result<RawResponse, Stop> {
+        self.response_to(true).await
+    }
+
+    async fn response_to(&mut self, head: bool) -> Result<RawResponse, Stop> {
+        match tokio::time::timeout(self.limit, self.read_response(head)).await {
             Ok(Ok(response)) => {
                 self.tape.note(Direction::FromPlugin, "raw", response.body.len(), &response.head);
                 Ok(response)
@@ -68,7 +80,7 @@ impl Raw {
         }
     }
 
-    async fn read_response(&mut self) -> Result<RawResponse, String> {
+    async fn read_response(&mut self, to_head: bool) -> Result<RawResponse, String> {
         loop {
             let end = self.read_until(b"\r\n\r\n").await?;
             let head: Vec<u8> = self.unread.drain(..end).collect();
@@ -82,6 +94,7 @@ impl Raw {
                 continue;
             }
             let body = match status {
+                _ if to_head => Vec::new(),
                 204 | 304 => Vec::new(),
                 _ => self.read_body(&head).await?,
             };
@@ -159,6 +172,14 @@ impl Raw {
             return Err(format!("more than {RESPONSE_BYTES} bytes"));
         }
         self.stream.read_buf(&mut self.unread).await.map_err(|error| error.to_string())
+    }
+}
+
+impl RawResponse {
+    /// Whether it says that the connection ends with it.
+    #[must_use]
+    pub fn closes(&self) -> bool {
+        header(&self.head, "connection").is_some_and(|text| text.eq_ignore_ascii_case("close"))
     }
 }
 
