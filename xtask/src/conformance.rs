@@ -15,6 +15,8 @@ use crate::{plugins, repository};
 const RUNNER: &str = "temps-plugin-conformance";
 /// How the names of the plugins begin that implement the everything profile.
 const EVERYTHING: &str = "everything-";
+/// Sample requests for the routes of that profile.
+const EVERYTHING_REQUESTS: &str = "conformance/defective/conformance.toml";
 /// The one that the others are held against.
 const MODEL: &str = "everything-rust";
 
@@ -97,10 +99,24 @@ pub(crate) fn runner(release: bool) -> Result<PathBuf, XtaskError> {
     })
 }
 
+/// What the author of an example has written down of its routes. The everything plugins share theirs:
+/// they are the same plugin in several languages.
+fn config(name: &str) -> Option<PathBuf> {
+    let file = match name.starts_with(EVERYTHING) {
+        true => repository::path(EVERYTHING_REQUESTS),
+        false => repository::path(&format!("examples/{name}/conformance.toml")),
+    };
+    file.is_file().then_some(file)
+}
+
 /// Runs the suite on one plugin; its report is kept in `file`.
 pub(crate) fn check(runner: &Path, plugin: &Built, file: &Path) -> Result<Report, XtaskError> {
     let mut command = Command::new(runner);
-    command.args(["run", "--format", "json", "--"]).arg(&plugin.path);
+    command.args(["run", "--format", "json"]);
+    if let Some(config) = config(&plugin.name) {
+        command.arg("--config").arg(config);
+    }
+    command.arg("--").arg(&plugin.path);
     let output = command
         .stderr(Stdio::inherit())
         .output()
@@ -244,6 +260,14 @@ mod tests {
                 "everything-node (dialect 1): c: passed, and with everything-rust not made",
             ]
         );
+    }
+
+    #[test]
+    fn sample_requests_are_found_by_the_name_of_the_example() {
+        for name in ["slack-notifier", "slack-notifier-python", "flask-hello", "everything-node"] {
+            assert!(config(name).is_some(), "{name}");
+        }
+        assert!(config("no-such-example").is_none());
     }
 
     #[test]

@@ -66,12 +66,27 @@ async fn effects(session: &Session, event: &SampleEvent, way: Way) -> Result<Str
             seen.push(session.wait_for_answer(sample, &then.expect, event.within).await?);
         }
     }
+    for wanted in &event.logs.0 {
+        let within = session.limit(event.within);
+        let line = session.plugin().stderr_line(within, |line| line.contains(wanted)).await;
+        let Some(line) = line else {
+            let seen = session.plugin().stderr().last().cloned().unwrap_or_default();
+            let expected = format!("{wanted:?} on standard error within {} s", event.within);
+            return Err(Stop::failed(expected, format!("last {seen:?}")));
+        };
+        seen.push(format!("stderr: {line}"));
+    }
     Ok(seen.join("; "))
 }
 
 /// An effect that is there before its cause would be seen whatever the plugin does.
 async fn not_yet(session: &Session, event: &SampleEvent) -> Result<(), Stop> {
-    let mut all_there = !event.then.is_empty() && event.calls.is_empty();
+    // Calls are counted from the event on, so that none can be there before.
+    let mut all_there = event.calls.is_empty();
+    let said = session.plugin().stderr();
+    for wanted in &event.logs.0 {
+        all_there &= said.iter().any(|line| line.contains(wanted));
+    }
     for then in &event.then {
         if let Some(sample) = session.config().request(&then.request) {
             let response = session.ask(&sample.value).await?;
@@ -79,7 +94,7 @@ async fn not_yet(session: &Session, event: &SampleEvent) -> Result<(), Stop> {
         }
     }
     let expected = "an effect that is not there before the event";
-    ensure(!all_there, expected, || "what `then` expects, before the event was sent".into())
+    ensure(!all_there, expected, || "what `then` and `logs` expect, before the event was sent".into())
 }
 
 /// Sends the first sample event over the channel of `session` and waits for its effects.

@@ -146,8 +146,8 @@ impl Config {
     /// Takes back what a request had refused: the method is answered again, or refused as at all other
     /// times.
     pub(super) fn restore(&self, platform: &MemoryPlatform, method: Method) {
-        let errors = self.file.platform.error.iter().map(Spanned::get_ref);
-        match errors.filter(|error| error.method == method).next_back() {
+        let mut errors = self.file.platform.error.iter().map(Spanned::get_ref);
+        match errors.rfind(|error| error.method == method) {
             Some(error) => {
                 platform.refuse(method, ErrorBody::new(error.code.clone(), &*error.message));
             }
@@ -412,8 +412,8 @@ fn judge_events(file: &File, problems: &mut Problems<'_>) {
                 event.event_type
             ));
         }
-        if event.calls.is_empty() && event.then.is_empty() {
-            problems.add(line, format!("{who}: neither `calls` nor `then`: nothing would be seen"));
+        if event.calls.is_empty() && event.then.is_empty() && event.logs.0.is_empty() {
+            problems.add(line, format!("{who}: none of `calls`, `then` and `logs`: nothing would be seen"));
         }
         if has_date(&Value::Object(event.data.clone())) {
             problems.add(line, format!("{who}: {DATE_IN_JSON}"));

@@ -155,6 +155,9 @@ pub struct SampleEvent {
     /// Requests that come to be answered in a certain way.
     #[serde(default)]
     pub then: Vec<Then>,
+    /// Texts that come over standard error, each in one line.
+    #[serde(default)]
+    pub logs: Texts,
 }
 
 /// An effect of an event that a request shows.

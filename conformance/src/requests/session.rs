@@ -182,7 +182,7 @@ impl Session {
 
     /// Sends some form of a sample and reads the whole answer.
     pub(crate) async fn send(&self, sample: &Sample, request: Request) -> Result<Response, Stop> {
-        self.plugin.send_within(request, self.cx.scaled(seconds(sample.within))).await
+        self.plugin.send_within(request, self.limit(sample.within)).await
     }
 
     /// Waits until each of `calls` has been made since the platform last forgot its calls.
@@ -191,7 +191,7 @@ impl Session {
         calls: &[ExpectedCall],
         within: f64,
     ) -> Result<String, Stop> {
-        let deadline = tokio::time::Instant::now() + self.cx.scaled(seconds(within));
+        let deadline = tokio::time::Instant::now() + self.limit(within);
         loop {
             let made = self.platform.calls();
             let missing = calls.iter().find(|call| !made.iter().any(|made| call.matches(made)));
@@ -216,7 +216,7 @@ impl Session {
         expected: &Expected,
         within: f64,
     ) -> Result<String, Stop> {
-        let deadline = tokio::time::Instant::now() + self.cx.scaled(seconds(within));
+        let deadline = tokio::time::Instant::now() + self.limit(within);
         let label = self.config.label(sample);
         loop {
             let unmet = expected.unmet(&self.ask(&sample.value).await?);
@@ -229,6 +229,12 @@ impl Session {
             }
             tokio::time::sleep(AGAIN).await;
         }
+    }
+
+    /// So many seconds of the file, scaled by `--timeout-scale`.
+    pub(crate) fn limit(&self, within: f64) -> Duration {
+        // Judged when the file was read: neither negative nor huge.
+        self.cx.scaled(Duration::from_secs_f64(within))
     }
 
     /// Sends an event over the channel.
@@ -258,11 +264,6 @@ fn envelope(event: &SampleEvent) -> PluginEvent {
         project_id: event.project_id,
         data: serde_json::Value::Object(event.data.clone()),
     }
-}
-
-fn seconds(seconds: f64) -> Duration {
-    // Judged when the file was read: neither negative nor huge.
-    Duration::from_secs_f64(seconds)
 }
 
 /// Whether a request of this method may be made as often as one likes (RFC 9110, 9.2.1).

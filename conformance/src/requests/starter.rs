@@ -131,7 +131,7 @@ fn event(events: &Value) -> String {
         "
 # Events are sent over the channel and, to another start, by POST /_events. {asks}
 # `after` names requests that are made first, `calls` the calls an event brings about, `then` a
-# request that comes to be answered in a certain way.
+# request that comes to be answered in a certain way, `logs` texts on standard error.
 #
 # [[event]]
 # name = \"a deployment is noted\"

@@ -17,8 +17,7 @@ const TOO_MUCH = 2 * 1024 * 1024;
 /** The document; with `large`, one that does not fit its line. */
 export function document(version: string, large: boolean): object {
   const paths = ROUTES.map(([path, method, summary]) => {
-    const operation = { summary, responses: { "200": { description: "Done" } } };
-    return [path, { [method]: operation }];
+    return [path, { [method]: { summary, responses: responses(path) } }];
   });
   return {
     openapi: "3.1.0",
@@ -29,4 +28,22 @@ export function document(version: string, large: boolean): object {
     },
     paths: Object.fromEntries(paths),
   };
+}
+
+const GREETING = {
+  type: "object",
+  properties: { hello: { type: "string" } },
+  required: ["hello"],
+};
+
+function responses(path: (typeof ROUTES)[number][0]): object {
+  const done = { description: "Done" };
+  switch (path) {
+    case "/public/hello":
+      return { "200": { ...done, content: { "application/json": { schema: GREETING } } } };
+    case "/private":
+      return { "200": done, "401": { description: "Nobody is signed in" } };
+    default:
+      return { "200": done };
+  }
 }

@@ -20,6 +20,13 @@ ROUTES = (
 TOO_MUCH = 2 * 1024 * 1024
 
 
+GREETING = {
+    "type": "object",
+    "properties": {"hello": {"type": "string"}},
+    "required": ["hello"],
+}
+
+
 def document(version: str, large: bool) -> dict[str, Any]:
     """The document; with `large`, one that does not fit its line."""
     info = {"title": "everything-python", "version": version}
@@ -29,7 +36,16 @@ def document(version: str, large: bool) -> dict[str, Any]:
         "openapi": "3.1.0",
         "info": info,
         "paths": {
-            path: {method: {"summary": summary, "responses": {"200": {"description": "Done"}}}}
+            path: {method: {"summary": summary, "responses": responses(path)}}
             for path, method, summary in ROUTES
         },
     }
+
+
+def responses(path: str) -> dict[str, Any]:
+    done: dict[str, Any] = {"description": "Done"}
+    if path == "/public/hello":
+        done["content"] = {"application/json": {"schema": GREETING}}
+    if path == "/private":
+        return {"200": done, "401": {"description": "Nobody is signed in"}}
+    return {"200": done}

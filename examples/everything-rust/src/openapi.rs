@@ -1,8 +1,9 @@
 //! The `OpenAPI` document of the routes a person may want to try.
 
 use utoipa::openapi::path::{HttpMethod, Operation, OperationBuilder};
+use utoipa::openapi::schema::{Object, ObjectBuilder, Type};
 use utoipa::openapi::{
-    InfoBuilder, OpenApi, OpenApiBuilder, PathItem, PathsBuilder, ResponseBuilder,
+    Content, InfoBuilder, OpenApi, OpenApiBuilder, PathItem, PathsBuilder, ResponseBuilder,
 };
 
 const ROUTES: [(&str, HttpMethod, &str); 8] = [
@@ -23,7 +24,7 @@ const TOO_MUCH: usize = 2 * 1024 * 1024;
 pub(crate) fn document(large: bool) -> OpenApi {
     let mut paths = PathsBuilder::new();
     for (path, method, summary) in ROUTES {
-        paths = paths.path(path, PathItem::new(method, operation(summary)));
+        paths = paths.path(path, PathItem::new(method, operation(path, summary)));
     }
     let mut info = InfoBuilder::new().title("everything-rust").version(env!("CARGO_PKG_VERSION"));
     if large {
@@ -32,7 +33,22 @@ pub(crate) fn document(large: bool) -> OpenApi {
     OpenApiBuilder::new().info(info.build()).paths(paths).build()
 }
 
-fn operation(summary: &str) -> Operation {
-    let ok = ResponseBuilder::new().description("Done").build();
-    OperationBuilder::new().summary(Some(summary)).response("200", ok).build()
+fn operation(path: &str, summary: &str) -> Operation {
+    let mut ok = ResponseBuilder::new().description("Done");
+    if path == "/public/hello" {
+        ok = ok.content("application/json", Content::new(Some(greeting())));
+    }
+    let mut operation = OperationBuilder::new().summary(Some(summary)).response("200", ok.build());
+    if path == "/private" {
+        let nobody = ResponseBuilder::new().description("Nobody is signed in").build();
+        operation = operation.response("401", nobody);
+    }
+    operation.build()
+}
+
+fn greeting() -> Object {
+    ObjectBuilder::new()
+        .property("hello", ObjectBuilder::new().schema_type(Type::String))
+        .required("hello")
+        .build()
 }
