@@ -94,7 +94,9 @@ async fn not_yet(session: &Session, event: &SampleEvent) -> Result<(), Stop> {
         }
     }
     let expected = "an effect that is not there before the event";
-    ensure(!all_there, expected, || "what `then` and `logs` expect, before the event was sent".into())
+    ensure(!all_there, expected, || {
+        "what `then` and `logs` expect, before the event was sent".into()
+    })
 }
 
 /// Sends the first sample event over the channel of `session` and waits for its effects.

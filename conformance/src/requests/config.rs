@@ -413,7 +413,10 @@ fn judge_events(file: &File, problems: &mut Problems<'_>) {
             ));
         }
         if event.calls.is_empty() && event.then.is_empty() && event.logs.0.is_empty() {
-            problems.add(line, format!("{who}: none of `calls`, `then` and `logs`: nothing would be seen"));
+            problems.add(
+                line,
+                format!("{who}: none of `calls`, `then` and `logs`: nothing would be seen"),
+            );
         }
         if has_date(&Value::Object(event.data.clone())) {
             problems.add(line, format!("{who}: {DATE_IN_JSON}"));

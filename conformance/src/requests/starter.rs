@@ -79,7 +79,7 @@ expect.status = 404
     for operation in operations {
         text.push('\n');
         text.push_str(&match (&operation.target, operation.method.as_str()) {
-            (Err(reason), _) => format!("# {operation}: {}\n", one_line(reason)),
+            (Err(reason), _) => format!("# {}\n", one_line(&format!("{operation}: {reason}"))),
             (Ok(target), "GET") if operation.endless().is_none() => sample(operation, target),
             (Ok(target), _) => comment(&sample(operation, target)),
         });
@@ -198,11 +198,9 @@ mod tests {
         });
         let ready = json!({"openapi": {"openapi": "3.1.0", "paths": {
             "/items/{id}": {
+                "parameters": [{"name": "id", "in": "path", "example": 1}],
                 "get": {
-                    "parameters": [
-                        {"name": "id", "in": "path", "example": 1},
-                        {"name": "q", "in": "query", "example": "a\"b"},
-                    ],
+                    "parameters": [{"name": "q", "in": "query", "example": "a\"b"}],
                     "responses": {"204": {}},
                 },
                 "post": {"requestBody": {"required": true}},
