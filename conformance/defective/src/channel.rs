@@ -1,0 +1,188 @@
+//! The channel: one live one at a time, frames in, frames out (CH-02 to CH-36).
+
+use std::io;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use serde_json::Value;
+use tokio::net::unix::OwnedWriteHalf;
+use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
+use tokio::sync::watch;
+
+use crate::events::Event;
+use crate::http::{Answered, Exchange, Input, Reply};
+use crate::plugin::Plugin;
+use crate::websocket::{self, Broken, GOING_AWAY, Incoming, NORMAL, Outgoing, Reader};
+use crate::{json, log};
+
+/// How long the host's close frame is waited for when the plugin closes.
+const CLOSING: Duration = Duration::from_millis(500);
+
+/// The place a live channel has.
+#[derive(Default)]
+pub(crate) struct Place {
+    live: Mutex<Option<Live>>,
+    numbers: AtomicU64,
+}
+
+struct Live {
+    number: u64,
+    out: UnboundedSender<Outgoing>,
+    over: watch::Receiver<bool>,
+}
+
+impl Place {
+    fn lock(&self) -> std::sync::MutexGuard<'_, Option<Live>> {
+        self.live.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Queues a message; false when there is no channel.
+    pub(crate) fn send(&self, text: String) -> bool {
+        self.lock().as_ref().is_some_and(|live| live.out.send(Outgoing::Text(text)).is_ok())
+    }
+
+    /// Closes the live channel with a close frame and waits, bounded, for its end (LC-10).
+    pub(crate) async fn close(&self) {
+        let over = self.lock().as_ref().map(|live| {
+            // A channel that is just ending has nobody to close it for.
+            let _ = live.out.send(Outgoing::Close(GOING_AWAY));
+            live.over.clone()
+        });
+        if let Some(mut over) = over {
+            let ended = over.wait_for(|over| *over);
+            let _ = tokio::time::timeout(CLOSING, ended).await;
+        }
+    }
+}
+
+/// Answers a request for `/_temps/channel`.
+pub(crate) async fn upgrade(
+    plugin: &Arc<Plugin>,
+    exchange: &mut Exchange<'_>,
+) -> io::Result<Answered> {
+    let Some(key) = websocket::key(&exchange.request) else {
+        return exchange.answer(Reply::text(426, "this is no WebSocket upgrade")).await;
+    };
+    let (out, messages) = unbounded_channel();
+    let (over, is_over) = watch::channel(false);
+    let number = plugin.channel.numbers.fetch_add(1, Ordering::Relaxed);
+    let taken = {
+        let mut place = plugin.channel.lock();
+        let free = place.is_none() && !plugin.is_stopping();
+        if free {
+            *place = Some(Live { number, out: out.clone(), over: is_over });
+        }
+        free
+    };
+    if !taken {
+        return exchange.answer(Reply::text(409, "another channel is live")).await;
+    }
+    let link = Link { plugin: Arc::clone(plugin), number, out, over };
+    websocket::accept(exchange, &key).await?;
+    plugin.had_channel.send_replace(true);
+    Ok(Answered::Upgraded(Box::new(move |input, output| {
+        Box::pin(link.live(input, output, messages))
+    })))
+}
+
+/// A live channel. Dropping it makes room for the next one.
+struct Link {
+    plugin: Arc<Plugin>,
+    number: u64,
+    out: UnboundedSender<Outgoing>,
+    over: watch::Sender<bool>,
+}
+
+impl Drop for Link {
+    fn drop(&mut self) {
+        let mut place = self.plugin.channel.lock();
+        if place.as_ref().is_some_and(|live| live.number == self.number) {
+            *place = None;
+        }
+        drop(place);
+        self.plugin.calls.lost();
+        self.over.send_replace(true);
+    }
+}
+
+impl Link {
+    async fn live(
+        self,
+        input: Input,
+        output: OwnedWriteHalf,
+        messages: UnboundedReceiver<Outgoing>,
+    ) {
+        let mut reader = Reader::new(input);
+        // Beside reading, so that a host that does not read still gets its replies read.
+        let mut writer = tokio::spawn(write(output, messages));
+        loop {
+            let message = tokio::select! {
+                message = reader.next() => message,
+                _ = &mut writer => {
+                    // The plugin has closed: the host's close frame ends it, or the connection's end.
+                    let ended = async { while !matches!(reader.next().await, Ok(Incoming::Close(_)) | Err(_)) {} };
+                    let _ = tokio::time::timeout(CLOSING, ended).await;
+                    return;
+                }
+            };
+            match message {
+                Ok(Incoming::Text(text)) => self.take(&text),
+                Ok(Incoming::Binary(_)) => log::warn("skipped a binary message on the channel"),
+                Ok(Incoming::Ping(payload)) => self.queue(Outgoing::Pong(payload)),
+                Ok(Incoming::Close(_)) => {
+                    self.queue(Outgoing::Close(NORMAL));
+                    break;
+                }
+                Err(Broken::Lost) => {
+                    writer.abort();
+                    break;
+                }
+                Err(Broken::Protocol(code)) => {
+                    log::warn("the host broke the rules of WebSocket; closing the channel");
+                    self.queue(Outgoing::Close(code));
+                    break;
+                }
+            }
+        }
+        drop(self);
+        // What is left to be said, to a host that may not listen.
+        let _ = tokio::time::timeout(CLOSING, writer).await;
+    }
+
+    fn queue(&self, message: Outgoing) {
+        // The writer ends first only after a close frame, and then nothing is owed any more.
+        let _ = self.out.send(message);
+    }
+
+    /// A text message of the host.
+    fn take(&self, text: &str) {
+        let message: Value = match serde_json::from_str(text) {
+            Ok(message) => message,
+            Err(_) => return log::warn("skipped a message on the channel that is no JSON"),
+        };
+        match json::filled(&message, "type") {
+            Some("response") => {
+                if let Err(why) = self.plugin.calls.complete(self.plugin.dialect, &message) {
+                    log::warn(&format!("skipped a response on the channel: {why}"));
+                }
+            }
+            Some("event") => match Event::read(message.get("event").unwrap_or(&Value::Null)) {
+                Ok(event) => self.plugin.events.put(event),
+                Err(why) => log::warn(&format!("skipped what is no event: {why}")),
+            },
+            Some(_) => log::warn("skipped a message of an unknown type on the channel"),
+            None => log::warn("skipped a message without a type on the channel"),
+        }
+    }
+}
+
+/// Sends what is queued, up to a close frame.
+async fn write(mut output: OwnedWriteHalf, mut messages: UnboundedReceiver<Outgoing>) {
+    while let Some(message) = messages.recv().await {
+        let sent = websocket::send(&mut output, &message).await;
+        if sent.is_err() || matches!(message, Outgoing::Close(_)) {
+            return;
+        }
+    }
+}

@@ -1,0 +1,5 @@
+//! Defects of the area `auth`.
+
+use super::defects;
+
+defects! {}

@@ -1,0 +1,5 @@
+//! Defects of the area `author`.
+
+use super::defects;
+
+defects! {}

@@ -1,0 +1,5 @@
+//! Defects of the area `channel`.
+
+use super::defects;
+
+defects! {}

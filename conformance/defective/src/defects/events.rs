@@ -1,0 +1,5 @@
+//! Defects of the area `events`.
+
+use super::defects;
+
+defects! {}

@@ -1,0 +1,5 @@
+//! Defects of the area `everything-calls`.
+
+use super::defects;
+
+defects! {}

@@ -1,0 +1,5 @@
+//! Defects of the area `everything-events`.
+
+use super::defects;
+
+defects! {}

@@ -1,0 +1,5 @@
+//! Defects of the area `everything-http`.
+
+use super::defects;
+
+defects! {}

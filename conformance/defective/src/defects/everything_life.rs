@@ -1,0 +1,5 @@
+//! Defects of the area `everything-life`.
+
+use super::defects;
+
+defects! {}

@@ -1,0 +1,5 @@
+//! Defects of the area `faults`.
+
+use super::defects;
+
+defects! {}

@@ -1,0 +1,5 @@
+//! Defects of the area `health`.
+
+use super::defects;
+
+defects! {}

@@ -1,0 +1,5 @@
+//! Defects of the area `http`.
+
+use super::defects;
+
+defects! {}

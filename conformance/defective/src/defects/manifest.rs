@@ -1,0 +1,5 @@
+//! Defects of the area `manifest`.
+
+use super::defects;
+
+defects! {}

@@ -1,0 +1,5 @@
+//! Defects of the area `requests`.
+
+use super::defects;
+
+defects! {}

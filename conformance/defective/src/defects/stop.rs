@@ -1,0 +1,5 @@
+//! Defects of the area `stop`.
+
+use super::defects;
+
+defects! {}

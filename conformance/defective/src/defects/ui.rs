@@ -1,0 +1,5 @@
+//! Defects of the area `ui`.
+
+use super::defects;
+
+defects! {}

@@ -1,0 +1,127 @@
+//! Events: read leniently, queued, handed over in order (EV-06 to EV-36).
+
+use std::io;
+use std::panic::AssertUnwindSafe;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use futures_util::FutureExt as _;
+use serde_json::{Value, json};
+use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
+
+use crate::http::{Answered, Exchange, Reply};
+use crate::json::{filled, is_i32};
+use crate::platform_api;
+use crate::plugin::Plugin;
+
+/// Largest body of a `POST /_events`.
+const BODY: usize = 16 * 1024 * 1024;
+
+/// An envelope as author code sees it.
+pub(crate) struct Event(Value);
+
+impl Event {
+    /// Reads an envelope; why it is none, otherwise.
+    pub(crate) fn read(value: &Value) -> Result<Self, &'static str> {
+        let id = filled(value, "id").ok_or("`id` is no text, or empty")?;
+        let kind = filled(value, "event_type").ok_or("`event_type` is no text, or empty")?;
+        let timestamp = value.get("timestamp").and_then(Value::as_str);
+        let timestamp = timestamp.ok_or("`timestamp` is no text")?;
+        let project = value.get("project_id").unwrap_or(&Value::Null);
+        if !project.is_null() && !is_i32(project) {
+            return Err("`project_id` is no integer of 32 bits");
+        }
+        let data = value.get("data").cloned().unwrap_or_else(|| json!({}));
+        Ok(Self(json!({
+            "id": id, "event_type": kind, "timestamp": timestamp, "project_id": project, "data": data,
+        })))
+    }
+}
+
+/// The events on their way to author code, and what it has made of them.
+pub(crate) struct Events {
+    queue: UnboundedSender<Event>,
+    waiting: Mutex<Option<UnboundedReceiver<Event>>>,
+    recorded: Mutex<Vec<Value>>,
+    calls: Mutex<Vec<Value>>,
+}
+
+impl Default for Events {
+    fn default() -> Self {
+        let (queue, waiting) = unbounded_channel();
+        Self {
+            queue,
+            waiting: Mutex::new(Some(waiting)),
+            recorded: Mutex::default(),
+            calls: Mutex::default(),
+        }
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl Events {
+    /// Queues an event. It waits there until the plugin is initialised (EV-27).
+    pub(crate) fn put(&self, event: Event) {
+        // The receiver ends with the process only.
+        let _ = self.queue.send(event);
+    }
+
+    /// The answer to `GET /events`.
+    pub(crate) fn recorded(&self) -> Value {
+        json!({"events": *lock(&self.recorded)})
+    }
+
+    /// `DELETE /events`.
+    pub(crate) fn forget(&self) {
+        lock(&self.recorded).clear();
+    }
+
+    /// The answer to `GET /event-calls`.
+    pub(crate) fn calls(&self) -> Value {
+        json!({"calls": *lock(&self.calls)})
+    }
+}
+
+/// Answers a request for `/_events`.
+pub(crate) async fn take(plugin: &Plugin, exchange: &mut Exchange<'_>) -> io::Result<Answered> {
+    if exchange.request.method != "POST" {
+        return exchange.answer(Reply::text(405, "POST only")).await;
+    }
+    let Some(body) = exchange.body(BODY).await? else {
+        return exchange.answer(Reply::text(413, format!("more than {BODY} bytes"))).await;
+    };
+    let event = serde_json::from_slice(&body)
+        .map_err(|_| "the body is no JSON")
+        .and_then(|value| Event::read(&value));
+    let reply = match event {
+        Ok(event) => {
+            plugin.events.put(event);
+            Reply::text(200, "taken over")
+        }
+        Err(why) => Reply::text(400, format!("this is no event: {why}")),
+    };
+    exchange.answer(reply).await
+}
+
+/// Hands over one event after another, for as long as the plugin lives.
+pub(crate) async fn deliver(plugin: Arc<Plugin>) {
+    let Some(mut waiting) = lock(&plugin.events.waiting).take() else { return };
+    while let Some(event) = waiting.recv().await {
+        // A handler that panics has been logged by then; the next event is none of its business.
+        let _ = AssertUnwindSafe(handle(&plugin, event)).catch_unwind().await;
+    }
+}
+
+/// The author's handler (EP-37, EP-40, EP-49).
+async fn handle(plugin: &Plugin, event: Event) {
+    let fails = event.0["data"]["fail"] == true;
+    let call = event.0["data"].get("call").filter(|call| call.is_object()).cloned();
+    lock(&plugin.events.recorded).push(event.0);
+    if let Some(call) = call {
+        let outcome = platform_api::shown(platform_api::ask(plugin, &call).await);
+        lock(&plugin.events.calls).push(outcome);
+    }
+    assert!(!fails, "the event asked for a handler that fails");
+}

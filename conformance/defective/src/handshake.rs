@@ -1,0 +1,96 @@
+//! The two lines on standard output (HS-12, HS-13, HS-16, HS-18).
+
+use std::io;
+use std::path::Path;
+
+use serde_json::{Value, json};
+
+use crate::defects::{handshake, stdio as streams};
+use crate::manifest;
+use crate::plugin::Dialect;
+use crate::stdio::Handshake;
+
+/// Writes the first line.
+pub(crate) fn announce(out: &mut Handshake, dialect: Dialect) -> io::Result<()> {
+    if streams::BANNER_FIRST.active() {
+        out.write(b"everything-defective, ready to serve\n")?;
+    }
+    if streams::BLANK_LINE_FIRST.active() {
+        out.write(b"\n")?;
+    }
+    if streams::BYTE_ORDER_MARK.active() {
+        out.write("\u{feff}".as_bytes())?;
+    }
+    if handshake::SILENT.active() {
+        return Ok(());
+    }
+    let line = first_line(dialect);
+    if handshake::FIRST_LINE_NOT_ENDED.active() {
+        return out.write(line.to_string().as_bytes());
+    }
+    if handshake::FIRST_LINE_NO_JSON.active() {
+        return out.write(b"type: hello, name: everything-defective\n");
+    }
+    if handshake::FIRST_LINE_OVER_LIMIT.active() {
+        let mut line = line;
+        line["padding"] = "x".repeat(2 * 1024 * 1024).into();
+        return out.line(&line);
+    }
+    out.line(&line)
+}
+
+fn first_line(dialect: Dialect) -> Value {
+    let mut manifest = manifest::manifest();
+    match dialect {
+        Dialect::One => {
+            let kind =
+                if handshake::MANIFEST_WITHOUT_TYPE.active() { None } else { Some("manifest") };
+            if let Some(kind) = kind {
+                manifest["type"] = kind.into();
+            }
+            if handshake::MANIFEST_NESTED.active() {
+                manifest = json!({"type": "manifest", "manifest": manifest});
+            }
+            manifest
+        }
+        Dialect::Two => {
+            let mut hello = json!({"type": "hello", "protocol_version": 2, "manifest": manifest});
+            if handshake::HELLO_WITHOUT_VERSION.active() {
+                hello.as_object_mut().map(|hello| hello.remove("protocol_version"));
+            }
+            if handshake::HELLO_VERSION_AS_TEXT.active() {
+                hello["protocol_version"] = "2".into();
+            }
+            hello
+        }
+    }
+}
+
+/// Writes the second and last line. The socket at `socket_path` answers by now (HS-38).
+pub(crate) fn ready(out: &mut Handshake, dialect: Dialect, socket_path: &Path) -> io::Result<()> {
+    let mut line =
+        json!({"type": "ready", "ready": true, "has_ui": true, "openapi": manifest::openapi()});
+    if dialect == Dialect::Two && !handshake::READY_WITHOUT_VERSION.active() {
+        line["protocol_version"] = 2.into();
+    }
+    if handshake::READY_FALSE.active() {
+        line["ready"] = false.into();
+    }
+    if handshake::READY_WITHOUT_HAS_UI.active() {
+        line.as_object_mut().map(|line| line.remove("has_ui"));
+    }
+    if handshake::OPENAPI_AS_TEXT.active() {
+        line["openapi"] = line["openapi"].to_string().into();
+    }
+    if handshake::OPENAPI_WITHOUT_VERSION.active() {
+        line["openapi"].as_object_mut().map(|document| document.remove("openapi"));
+    }
+    if handshake::READY_BUT_NO_SOCKET.active() {
+        // What others find there is gone the moment it is announced.
+        let _ = std::fs::remove_file(socket_path);
+    }
+    if handshake::READY_OVER_LIMIT.active() {
+        line["openapi"]["padding"] = "x".repeat(2 * 1024 * 1024).into();
+    }
+    out.line(&line)
+}

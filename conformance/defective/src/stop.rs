@@ -1,0 +1,69 @@
+//! Stopping in an order that loses nothing (LC-01 to LC-16).
+
+use std::io;
+use std::panic::AssertUnwindSafe;
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use futures_util::FutureExt as _;
+use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::task::JoinHandle;
+
+use crate::plugin::Plugin;
+use crate::{hooks, log, socket};
+
+/// LC-05: how long requests under way are waited for.
+const DRAIN: Duration = Duration::from_secs(10);
+
+/// The two signals that end a plugin.
+pub(crate) struct Signals {
+    term: Signal,
+    int: Signal,
+}
+
+impl Signals {
+    pub(crate) fn new() -> io::Result<Self> {
+        Ok(Self { term: signal(SignalKind::terminate())?, int: signal(SignalKind::interrupt())? })
+    }
+
+    /// Waits for the next one.
+    pub(crate) async fn next(&mut self) {
+        tokio::select! {
+            _ = self.term.recv() => {}
+            _ = self.int.recv() => {}
+        }
+    }
+}
+
+/// Everything between the first signal and the exit.
+pub(crate) async fn in_order(
+    plugin: &Arc<Plugin>,
+    serving: Option<JoinHandle<()>>,
+    socket_path: &Path,
+) {
+    plugin.stopping.send_replace(true);
+    if let Some(serving) = serving {
+        // The listener goes with the task: from here on nobody is let in (LC-03).
+        serving.abort();
+        let _ = serving.await;
+    }
+    if tokio::time::timeout(DRAIN, plugin.idle()).await.is_err() {
+        log::warn("breaking off what is still under way");
+    }
+    if plugin.initialised.load(Ordering::Acquire) {
+        run_hook(plugin).await;
+    }
+    socket::remove(socket_path);
+    plugin.channel.close().await;
+}
+
+/// LC-08: whatever becomes of the hook, stopping goes on.
+async fn run_hook(plugin: &Plugin) {
+    match AssertUnwindSafe(hooks::stop(&plugin.data_dir)).catch_unwind().await {
+        Ok(Ok(())) => {}
+        Ok(Err(error)) => log::error(&format!("the shutdown hook failed: {error}")),
+        Err(_) => log::error("the shutdown hook panicked"),
+    }
+}
