@@ -19,6 +19,9 @@ pub type CheckFn = fn(Cx) -> BoxFuture<'static, Verdict>;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Needs {
+    /// A process whose handshake it takes step by step. It is made even when the plugin does not start,
+    /// and can then only fail.
+    Process,
     /// A plugin it starts itself, perhaps several times.
     Start,
     /// The running plugin that all read-only checks share.
@@ -170,7 +173,7 @@ impl Check {
     #[must_use]
     pub const fn profile(&self) -> Profile {
         match self.needs {
-            Needs::Start | Needs::Running | Needs::Ui => Profile::Plugin,
+            Needs::Process | Needs::Start | Needs::Running | Needs::Ui => Profile::Plugin,
             Needs::Requests => Profile::Requests,
             Needs::Everything => Profile::Everything,
         }

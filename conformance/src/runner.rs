@@ -67,10 +67,13 @@ pub async fn run(options: RunOptions) -> Result<RunReport, RunError> {
         .zip(probes.into_iter().map(|probe| probe.subject))
         .collect();
 
-    let mut results = Vec::new();
-    let plugin = subjects.iter().find_map(|(_, subject)| subject.as_ref().map(|s| s.summary()));
-    if plugin.is_some() {
-        results = run_all(&checks, &subjects, &starts, &options).await;
+    let announced = subjects.iter().filter_map(|(_, subject)| subject.as_ref());
+    let plugin = announced.into_iter().find(|s| s.announced()).map(|s| s.summary());
+    let mut results = run_all(&checks, &subjects, &starts, &options).await;
+    if plugin.is_none() {
+        // Nothing can be said of a plugin that never started, but what is wrong with its start.
+        results
+            .retain(|result| matches!(result.status, Status::Failed { .. } | Status::Fault { .. }));
     }
     for (_, subject) in &subjects {
         if let Some(subject) = subject {
@@ -137,8 +140,14 @@ async fn run_all(
         .map(|(number, (check, (dialect, subject), start))| async move {
             let result = match subject {
                 _ if check.slow && !options.slow => too_slow(check, *dialect),
-                Some(subject) if subject.refused().is_none() || check.area() == MANIFEST_AREA => {
+                Some(subject) if subject.refused().is_none() => {
                     spawn_one(check, subject, options.transcripts).await
+                }
+                Some(subject) if subject.announced() && judges_lines(check) => {
+                    spawn_one(check, subject, options.transcripts).await
+                }
+                Some(subject) if check.needs == Needs::Process => {
+                    can_only_fail(spawn_one(check, subject, options.transcripts).await)
                 }
                 _ => not_started(check, *dialect, start),
             };
@@ -151,6 +160,22 @@ async fn run_all(
     options.progress.end();
     results.sort_by_key(|(number, _)| *number);
     results.into_iter().map(|(_, result)| result).collect()
+}
+
+/// Whether a check can be made of a plugin that announces itself and that no host takes.
+fn judges_lines(check: &Check) -> bool {
+    check.area() == MANIFEST_AREA || check.needs == Needs::Process
+}
+
+/// A plugin that does not start passes nothing.
+fn can_only_fail(result: CheckResult) -> CheckResult {
+    match result.status {
+        Status::Passed { .. } => {
+            let reason = format!("the plugin did not start in {}", result.dialect);
+            CheckResult { status: Status::Skipped { reason }, ..result }
+        }
+        _ => result,
+    }
 }
 
 /// The checks that need no more than the first line.

@@ -9,6 +9,7 @@ use clap::{Parser, Subcommand};
 mod bench;
 mod command;
 mod conformance;
+mod defects;
 mod error;
 mod go;
 mod node;
@@ -42,6 +43,8 @@ struct Cli {
 enum Chore {
     /// Build every example plugin and put each through the conformance suite in both dialects.
     Conformance(conformance::Args),
+    /// Generate conformance/DEFECTS.md: which defect is caught by which checks.
+    Defects(defects::Args),
     /// Formatting, lints, all tests, schema drift, docs, conformance of the examples.
     Test(test::Args),
     /// Build every example plugin into target/plugins, one executable file each.
@@ -58,6 +61,7 @@ impl Chore {
     fn run(self) -> Result<(), XtaskError> {
         match self {
             Self::Conformance(args) => conformance::run(&args),
+            Self::Defects(args) => defects::run(&args),
             Self::Test(args) => test::run(&args),
             Self::Plugins(args) => plugins::run(&args),
             Self::Schema(args) => schema::run(&args),

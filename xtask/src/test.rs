@@ -5,7 +5,7 @@ use std::time::Instant;
 
 use crate::command::{answers, cargo, run as run_command};
 use crate::error::XtaskError;
-use crate::{conformance, go, node, packages, python, schema};
+use crate::{conformance, defects, go, node, packages, python, schema};
 
 /// Formatting, lints, all tests, schema drift, docs, conformance of the examples.
 #[derive(Debug, clap::Args)]
@@ -21,11 +21,12 @@ pub(crate) struct Args {
 /// A step: what it is called and what it does.
 type Step = (&'static str, fn() -> Result<(), XtaskError>);
 
-const STEPS: [Step; 13] = [
+const STEPS: [Step; 14] = [
     ("formatting", formatting),
     ("lints", lints),
     ("tests", tests),
     ("schema drift", schema::check),
+    ("drift of the table of defects", defects::check),
     ("docs", docs),
     ("formatting, lints and types of Python", python::lints),
     ("tests of Python", python::tests),

@@ -45,20 +45,18 @@ impl Arguments {
     pub(crate) fn parse(args: impl Iterator<Item = OsString>) -> Result<Task, Refusal> {
         let mut args = args;
         let program = args.next().unwrap_or_default();
-        let mut flags = Flags::read(args);
-        if flags.list_defects {
+        let args: Vec<OsString> = args.collect();
+        if args.iter().any(|arg| arg == "--list-defects") {
             return Ok(Task::ListDefects);
         }
-        if let Some(id) = flags.take("--defect") {
-            defects::activate(&id.to_string_lossy())
-                .map_err(|message| Refusal { message: Some(message), status: 2 })?;
-        }
+        choose_defect(&args)?;
+        let mut flags = Flags::read(args.into_iter());
         let stdout = stdio::take_stdout().map_err(|e| Refusal::new(format!("no stdout: {e}")))?;
         flags.warn_of_unknown()?;
         let socket_path = PathBuf::from(flags.required("--socket-path")?);
         let data_dir = PathBuf::from(flags.required("--data-dir")?);
         let auth_secret = match flags.take("--auth-secret") {
-            None if flags.bare.iter().any(|flag| *flag == "--auth-secret") => {
+            None if flags.bare.contains(&"--auth-secret") => {
                 return Err(Refusal::new("--auth-secret has no value"));
             }
             None => None,
@@ -90,7 +88,14 @@ struct Flags {
     /// Known flags without a value.
     bare: Vec<&'static str>,
     unknown: Vec<String>,
-    list_defects: bool,
+}
+
+/// Before anything else is read, because reading may be what is wrong.
+fn choose_defect(args: &[OsString]) -> Result<(), Refusal> {
+    let wrong = |message| Refusal { message: Some(message), status: 2 };
+    let Some(at) = args.iter().position(|arg| arg == "--defect") else { return Ok(()) };
+    let id = args.get(at + 1).ok_or_else(|| wrong("--defect has no value".into()))?;
+    defects::activate(&id.to_string_lossy()).map_err(wrong)
 }
 
 impl Flags {
@@ -98,10 +103,6 @@ impl Flags {
         let mut flags = Self::default();
         let mut args = args.peekable();
         while let Some(arg) = args.next() {
-            if arg == "--list-defects" {
-                flags.list_defects = true;
-                continue;
-            }
             let (flag, joined) = split(&arg);
             let Some(known) = KNOWN.into_iter().find(|known| *known == flag) else {
                 // What does not begin with `-` is taken for the value of the unknown flag before it.

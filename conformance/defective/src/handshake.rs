@@ -1,7 +1,6 @@
 //! The two lines on standard output (HS-12, HS-13, HS-16, HS-18).
 
 use std::io;
-use std::path::Path;
 
 use serde_json::{Value, json};
 
@@ -66,8 +65,11 @@ fn first_line(dialect: Dialect) -> Value {
     }
 }
 
-/// Writes the second and last line. The socket at `socket_path` answers by now (HS-38).
-pub(crate) fn ready(out: &mut Handshake, dialect: Dialect, socket_path: &Path) -> io::Result<()> {
+/// Writes the second and last line. The socket answers by now (HS-38).
+pub(crate) fn ready(out: &mut Handshake, dialect: Dialect) -> io::Result<()> {
+    if handshake::SILENT.active() {
+        return Ok(());
+    }
     let mut line =
         json!({"type": "ready", "ready": true, "has_ui": true, "openapi": manifest::openapi()});
     if dialect == Dialect::Two && !handshake::READY_WITHOUT_VERSION.active() {
@@ -84,10 +86,6 @@ pub(crate) fn ready(out: &mut Handshake, dialect: Dialect, socket_path: &Path) -
     }
     if handshake::OPENAPI_WITHOUT_VERSION.active() {
         line["openapi"].as_object_mut().map(|document| document.remove("openapi"));
-    }
-    if handshake::READY_BUT_NO_SOCKET.active() {
-        // What others find there is gone the moment it is announced.
-        let _ = std::fs::remove_file(socket_path);
     }
     if handshake::READY_OVER_LIMIT.active() {
         line["openapi"]["padding"] = "x".repeat(2 * 1024 * 1024).into();

@@ -92,7 +92,7 @@ async fn live(arguments: Arguments) -> Result<i32, String> {
     let bound = socket::or_refuse(socket::bind(&arguments.socket_path))?;
     let serving = bound.map(|listener| tokio::spawn(server::serve(listener, Arc::clone(&plugin))));
     misbehave(&plugin, &mut out, &arguments.socket_path)?;
-    handshake::ready(&mut out, dialect, &arguments.socket_path).map_err(cannot_write)?;
+    handshake::ready(&mut out, dialect).map_err(cannot_write)?;
     misbehave_after_ready(&mut out);
     let main = tokio::spawn(start(Arc::clone(&plugin)));
     let too_late = tokio::time::sleep(FIRST_CHANNEL);

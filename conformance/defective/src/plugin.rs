@@ -34,6 +34,8 @@ pub(crate) struct Plugin {
     pub(crate) initialised: AtomicBool,
     /// Whether a signal has come.
     pub(crate) stopping: watch::Sender<bool>,
+    /// Whether there has been a request.
+    pub(crate) was_asked: AtomicBool,
     /// Requests that have begun and are not answered.
     pub(crate) in_flight: watch::Sender<usize>,
     /// Whether there has been a channel.
@@ -53,6 +55,7 @@ impl Plugin {
             data_dir,
             initialised: AtomicBool::new(false),
             stopping: watch::Sender::new(false),
+            was_asked: AtomicBool::new(false),
             in_flight: watch::Sender::new(0),
             had_channel: watch::Sender::new(false),
             channel: Place::default(),

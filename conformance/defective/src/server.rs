@@ -55,7 +55,7 @@ async fn connection(mut connection: Connection, plugin: Arc<Plugin>) {
             Next::Ended => return,
         };
         let _under_way = UnderWay::new(&plugin);
-        let mut exchange = connection.exchange(request);
+        let mut exchange = connection.exchange(*request);
         let answered = AssertUnwindSafe(answer(&plugin, &mut exchange)).catch_unwind().await;
         let outcome = match answered {
             Ok(Ok(Answered::Response)) => exchange.finish().await,
@@ -109,8 +109,11 @@ async fn answer(plugin: &Arc<Plugin>, exchange: &mut Exchange<'_>) -> std::io::R
     let path = exchange.request.path().to_owned();
     let method = method.as_str();
     let reads = matches!(method, "GET" | "HEAD");
+    let first = !plugin.was_asked.swap(true, Ordering::Relaxed);
     if path == HEALTH && reads {
-        return health(exchange).await;
+        let warming_up = first && handshake::FIRST_HEALTH_503.active();
+        let reply = if warming_up { Reply::text(503, "not yet") } else { Reply::text(200, "ok") };
+        return exchange.answer(reply).await;
     }
     if let Err(Refused) = auth::admit(plugin, &mut exchange.request) {
         return exchange.answer(Reply::text(401, "the signature is missing or wrong")).await;
@@ -133,17 +136,6 @@ async fn answer(plugin: &Arc<Plugin>, exchange: &mut Exchange<'_>) -> std::io::R
             None => exchange.answer(not_found(plugin)).await,
         },
     }
-}
-
-async fn health(exchange: &mut Exchange<'_>) -> std::io::Result<Answered> {
-    if handshake::FIRST_HEALTH_503.active() {
-        use std::sync::atomic::AtomicBool;
-        static ASKED: AtomicBool = AtomicBool::new(false);
-        if !ASKED.swap(true, Ordering::Relaxed) {
-            return exchange.answer(Reply::text(503, "warming up")).await;
-        }
-    }
-    exchange.answer(Reply::text(200, "ok")).await
 }
 
 fn not_found(plugin: &Plugin) -> Reply {

@@ -21,9 +21,8 @@ async fn completes(cx: Cx) -> Verdict {
 }
 
 async fn first_line(cx: Cx) -> Verdict {
-    let plugin = cx.fresh().await?;
-    let line = plugin.first_line();
-    let object = json_object("the first line", line)?;
+    let line = cx.spawn(&cx.plan()?).await?.line().await?;
+    let object = json_object("the first line", &line)?;
     ensure(line.len() < HANDSHAKE_LINE_BYTES, "a line of at most 2 MiB", || {
         format!("{} bytes", line.len() + 1)
     })?;
@@ -32,23 +31,29 @@ async fn first_line(cx: Cx) -> Verdict {
         Dialect::One => {
             ensure(kind == "manifest", "`type` is \"manifest\"", || kind.to_string())?;
             ensure(object["name"].is_string(), "the manifest's members beside `type`", || {
-                line.into()
+                line.clone()
             })?;
         }
         Dialect::Two => {
             ensure(kind == "hello", "`type` is \"hello\"", || kind.to_string())?;
             let version = &object["protocol_version"];
             ensure(version == 2, "`protocol_version` is the number 2", || version.to_string())?;
-            ensure(object["manifest"].is_object(), "`manifest` is an object", || line.into())?;
+            ensure(object["manifest"].is_object(), "`manifest` is an object", || line.clone())?;
         }
     }
     Ok(Evidence::saw(format!("a line of {} bytes with type {kind}", line.len() + 1)))
 }
 
 async fn ready_line(cx: Cx) -> Verdict {
-    let plugin = cx.fresh().await?;
-    let line = plugin.ready_line();
-    let object = json_object("the second line", line)?;
+    let plan = cx.plan()?;
+    let mut process = cx.spawn(&plan).await?;
+    process.line().await?;
+    if cx.dialect() == Dialect::Two {
+        process.write_stdin(format!("{}\n", plan.launch_value()).as_bytes()).await;
+        process.close_stdin();
+    }
+    let line = process.line().await?;
+    let object = json_object("the second line", &line)?;
     ensure(line.len() < HANDSHAKE_LINE_BYTES, "a line of at most 2 MiB", || {
         format!("{} bytes", line.len() + 1)
     })?;
@@ -164,13 +169,15 @@ pub const CHECKS: &[Check] = &[
         "the first line is the one of the dialect, and the dialect is that of the arguments",
         &["HS-01", "HS-03", "HS-04", "HS-12", "HS-16", "LA-08"],
         |cx| Box::pin(first_line(cx)),
-    ),
+    )
+    .needs(Needs::Process),
     Check::must(
         "handshake/ready-line",
         "the second line is `ready` with all its members",
         &["HS-01", "HS-04", "HS-13", "HS-18"],
         |cx| Box::pin(ready_line(cx)),
-    ),
+    )
+    .needs(Needs::Process),
     Check::must(
         "handshake/openapi",
         "`openapi` in `ready` is an OpenAPI document",
@@ -190,6 +197,7 @@ pub const CHECKS: &[Check] = &[
         &["HS-17"],
         |cx| Box::pin(hello_before_stdin(cx)),
     )
+    .needs(Needs::Process)
     .only(Dialect::Two),
     Check::must(
         "handshake/needs-a-socket",

@@ -3,6 +3,9 @@
 use super::prelude::*;
 use temps_plugin_schema::limits::LAUNCH_LINE_BYTES;
 
+/// The pause between two pieces of one launch line.
+const BETWEEN_PIECES: std::time::Duration = std::time::Duration::from_millis(30);
+
 /// Hands `bytes` to a plugin that waits for its launch line, and expects it to be refused.
 async fn refused(
     cx: &Cx,
@@ -178,9 +181,12 @@ async fn launched(
 ) -> Result<String, Stop> {
     let mut process = cx.spawn(plan).await?;
     process.announce().await?;
-    for part in parts {
+    for (number, part) in parts.iter().enumerate() {
+        if number > 0 {
+            // Time for the plugin to read what is there, so that it sees the pieces as such.
+            tokio::time::sleep(BETWEEN_PIECES).await;
+        }
         process.write_stdin(part).await;
-        tokio::task::yield_now().await;
     }
     if close {
         process.close_stdin();
@@ -195,10 +201,8 @@ async fn launched(
 async fn taken_in_pieces(cx: Cx) -> Verdict {
     let plan = cx.plan()?;
     let line = line_with(&plan, |_| {});
-    let pieces: Vec<&[u8]> = line.chunks(7).collect();
-    Ok(Evidence::saw(
-        launched(&cx, &plan, "a launch line in pieces of 7 bytes", &pieces, true).await?,
-    ))
+    let pieces: Vec<&[u8]> = line.chunks(line.len() / 3).collect();
+    Ok(Evidence::saw(launched(&cx, &plan, "a launch line in pieces", &pieces, true).await?))
 }
 
 async fn carriage_return(cx: Cx) -> Verdict {

@@ -27,6 +27,11 @@ fn paint(style: Style, text: &str) -> String {
 pub fn report(report: &RunReport, verbose: bool) -> String {
     let mut out = heading(report);
     out.push_str(&start_problems(&report.starts, verbose));
+    if report.verdict == Verdict::NeverStarted && !verbose {
+        // The reason above says it in a line or two.
+        out.push_str(&conclusion(report));
+        return out;
+    }
     for (area, results) in runs_of(&report.results, |result| area(result.check)) {
         out.push_str(&area_line(area, &results));
         if verbose {

@@ -51,7 +51,7 @@ pub(crate) struct Facts {
     pub(crate) ready: Value,
     /// Whether `/ui/` answered with 200.
     pub(crate) serves_ui: bool,
-    /// Why a host refuses this plugin, if it does: then only its manifest can be judged.
+    /// Why a host refuses this plugin, if it does: then only its lines and its manifest can be judged.
     pub(crate) refused: Option<String>,
 }
 
@@ -82,6 +82,12 @@ impl Subject {
             has_ui: self.facts.ready["has_ui"] == true || self.facts.serves_ui,
             everything: text("name").starts_with("everything-"),
         }
+    }
+
+    /// Whether it has announced itself, so that its manifest can be judged.
+    #[must_use]
+    pub fn announced(&self) -> bool {
+        !self.facts.manifest.is_null()
     }
 
     /// Why a host refuses this plugin although it runs, if one does.

@@ -20,7 +20,7 @@ pub(crate) struct Probe {
     pub(crate) dialect: Dialect,
     pub(crate) outcome: StartOutcome,
     pub(crate) transcript: Transcript,
-    /// What to check; none when nothing can be.
+    /// What to check; none when there is no program, or it does not speak the dialect.
     pub(crate) subject: Option<Arc<Subject>>,
     /// Whether the failure is one that a plugin of the other dialect shows.
     suggests_other: bool,
@@ -29,10 +29,18 @@ pub(crate) struct Probe {
 /// Starts the plugin once in `dialect`.
 pub(crate) async fn probe(options: &RunOptions, dialect: Dialect) -> Probe {
     let tape = Tape::default();
-    let begun = attempt(options, dialect, &tape).await;
+    let base = match base(options, dialect) {
+        Ok(base) => base,
+        Err(failure) => {
+            let outcome = StartOutcome::Failed { reason: failure.reason };
+            let transcript = Transcript::default();
+            return Probe { dialect, outcome, transcript, subject: None, suggests_other: false };
+        }
+    };
+    let begun = attempt(&base, dialect, &tape).await;
     let transcript = tape.transcript();
     match begun {
-        Ok((base, facts)) => {
+        Ok(facts) => {
             let outcome = match &facts.refused {
                 None => StartOutcome::Started,
                 Some(reason) => StartOutcome::Failed { reason: reason.clone() },
@@ -41,27 +49,26 @@ pub(crate) async fn probe(options: &RunOptions, dialect: Dialect) -> Probe {
             Probe { dialect, outcome, transcript, subject, suggests_other: false }
         }
         Err(failure) => {
+            let suggests_other = failure.suggests_other;
+            let facts = Facts { refused: Some(failure.reason.clone()), ..Facts::default() };
             let outcome = StartOutcome::Failed { reason: failure.reason };
-            Probe {
-                dialect,
-                outcome,
-                transcript,
-                subject: None,
-                suggests_other: failure.suggests_other,
-            }
+            let subject = Some(Arc::new(Subject::new(base, facts)));
+            Probe { dialect, outcome, transcript, subject, suggests_other }
         }
     }
 }
 
 /// Takes a failure for "does not speak that dialect" where another dialect works.
 pub(crate) fn settle(probes: &mut [Probe]) {
-    if !probes.iter().any(|probe| probe.subject.is_some()) {
+    let announced = |probe: &Probe| probe.subject.as_ref().is_some_and(|s| s.announced());
+    if !probes.iter().any(announced) {
         return;
     }
     for probe in probes.iter_mut().filter(|probe| probe.suggests_other) {
         if let StartOutcome::Failed { reason } = &probe.outcome {
             let reason = reason.lines().next().unwrap_or_default().to_owned();
             probe.outcome = StartOutcome::NotSpoken { reason };
+            probe.subject = None;
         }
     }
 }
@@ -81,21 +88,20 @@ impl From<Stop> for Failed {
     }
 }
 
-async fn attempt(
-    options: &RunOptions,
-    dialect: Dialect,
-    tape: &Tape,
-) -> Result<(Base, Facts), Failed> {
-    let base = Base {
+fn base(options: &RunOptions, dialect: Dialect) -> Result<Base, Failed> {
+    Ok(Base {
         program: find(options.command.first().map(OsStr::new).unwrap_or_default())?,
         args: options.command.get(1..).unwrap_or_default().to_vec(),
         dialect,
         timeout_scale: options.timeout_scale,
         database_url: options.database_url.clone(),
         config: options.config.clone(),
-    };
-    let plan = Plan::new(&base, &Value::Null)?;
-    let (launcher, _) = plan.launcher(&base, tape.for_process(&Secret::new(plan.secret())))?;
+    })
+}
+
+async fn attempt(base: &Base, dialect: Dialect, tape: &Tape) -> Result<Facts, Failed> {
+    let plan = Plan::new(base, &Value::Null)?;
+    let (launcher, _) = plan.launcher(base, tape.for_process(&Secret::new(plan.secret())))?;
     let started = async {
         let mut starting = launcher.spawn_in(dialect).await?;
         starting.announce().await?;
@@ -121,9 +127,9 @@ async fn attempt(
         }
         Err(error) if matches!(error.kind(), StartErrorKind::ManifestInvalid(_)) => {
             // A host stops here, and so would the suite, without a word on what is wrong in detail.
-            let plan = Plan::new(&base, &Value::Null)?;
+            let plan = Plan::new(base, &Value::Null)?;
             let (launcher, _) =
-                plan.launcher(&base, tape.for_process(&Secret::new(plan.secret())))?;
+                plan.launcher(base, tape.for_process(&Secret::new(plan.secret())))?;
             let mut starting = launcher.spawn_in(dialect).await.map_err(|e| failed(&e))?;
             let line = starting.next_line().await.map_err(|e| failed(&e))?;
             let manifest = manifest_of(dialect, &line);
@@ -131,7 +137,7 @@ async fn attempt(
         }
         Err(error) => return Err(failed(&error)),
     };
-    Ok((base, facts))
+    Ok(facts)
 }
 
 fn manifest_of(dialect: Dialect, line: &str) -> Value {

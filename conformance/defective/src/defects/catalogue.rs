@@ -42,6 +42,7 @@ impl Defect {
 
     /// The same defect, caught by more checks in dialect 1 and in dialect 2: for the few checks that
     /// are made in both and see it in one.
+    #[expect(dead_code, reason = "no defect so far is seen by different checks in each dialect")]
     pub(crate) const fn also(
         mut self,
         in_1: &'static [&'static str],

@@ -2,72 +2,116 @@
 
 use super::{defect, defects};
 
-/// The plugin never gets ready, or a host does not take it for ready.
-const NEVER_STARTED: &[&str] = &["handshake/completes"];
+/// The plugin never starts, because of its first line.
+const NO_FIRST_LINE: &[&str] = &["handshake/completes", "handshake/first-line"];
+/// The plugin never starts, because no line ever comes to its end.
+const NO_LINES: &[&str] = &[
+    "handshake/completes",
+    "handshake/first-line",
+    "handshake/ready-line",
+    "handshake/hello-before-stdin",
+];
+/// The plugin never starts, because of its second line.
+const NO_READY: &[&str] = &["handshake/completes", "handshake/ready-line"];
+/// Every check of a refused launch line.
+const REFUSALS: &[&str] = &[
+    "launch-line/refuses-no-object",
+    "launch-line/refuses-version",
+    "launch-line/refuses-secret-length",
+    "launch-line/refuses-secret-characters",
+    "launch-line/refuses-database-url",
+    "launch-line/refuses-host-data-dir",
+    "launch-line/refuses-early-end",
+    "launch-line/refuses-overlong",
+];
+/// Every check that begins by asking a fresh plugin for its health.
+const FIRST_REQUEST_IS_HEALTH: &[&str] = &[
+    "handshake/ready-after-health",
+    "launch-line/in-pieces",
+    "launch-line/carriage-return",
+    "launch-line/end-means-nothing",
+    "launch-line/unknown-members",
+    "launch/missing-socket-path",
+    "launch/missing-data-dir",
+    "launch/unknown-flags",
+    "launch/joined-flags",
+    "launch/empty-environment",
+    "launch/any-working-directory",
+    "launch/odd-argv0",
+    "launch/self-contained",
+    "socket/stale-replaced",
+    "socket/restart-after-kill",
+    "socket/longest-path",
+    "health/before-channel",
+    "health/beside-idle-connections",
+    "http/no-http",
+    "stop/idle-connections",
+    "stop/starts-again",
+];
 
 defects! {
-    SILENT = defect("handshake/silent", "writes no line at all", NEVER_STARTED);
+    SILENT = defect("handshake/silent", "writes no line at all", NO_LINES);
     FIRST_LINE_NOT_ENDED = defect(
         "handshake/first-line-not-ended",
         "writes its first line without a line end",
-        NEVER_STARTED,
+        NO_LINES,
     );
     FIRST_LINE_NO_JSON = defect(
         "handshake/first-line-no-json",
         "writes a first line that is no JSON",
-        NEVER_STARTED,
+        NO_FIRST_LINE,
     );
     FIRST_LINE_OVER_LIMIT = defect(
         "handshake/first-line-over-limit",
         "writes a first line of more than 2 MiB",
-        NEVER_STARTED,
+        NO_LINES,
     );
     MANIFEST_WITHOUT_TYPE = defect(
         "handshake/manifest-without-type",
         "leaves `type` out of its manifest line",
-        NEVER_STARTED,
+        NO_FIRST_LINE,
     )
     .only(1);
     MANIFEST_NESTED = defect(
         "handshake/manifest-nested",
         "writes the members of its manifest one level too deep",
-        NEVER_STARTED,
+        NO_FIRST_LINE,
     )
     .only(1);
     HELLO_WITHOUT_VERSION = defect(
         "handshake/hello-without-version",
         "leaves `protocol_version` out of `hello`",
-        NEVER_STARTED,
+        NO_FIRST_LINE,
     )
     .only(2);
     HELLO_VERSION_AS_TEXT = defect(
         "handshake/hello-version-as-text",
         "writes the `protocol_version` of `hello` as a text",
-        NEVER_STARTED,
+        NO_FIRST_LINE,
     )
     .only(2);
     HELLO_AFTER_LAUNCH_LINE = defect(
         "handshake/hello-after-launch-line",
         "waits for the launch line before it says `hello`",
-        NEVER_STARTED,
+        NO_LINES,
     )
     .only(2);
-    READY_FALSE = defect("handshake/ready-false", "says that it is not ready", NEVER_STARTED);
+    READY_FALSE = defect("handshake/ready-false", "says that it is not ready", NO_READY);
     READY_WITHOUT_HAS_UI = defect(
         "handshake/ready-without-has-ui",
         "leaves `has_ui` out of `ready`",
-        NEVER_STARTED,
+        &["handshake/ready-line", "everything/ready"],
     );
     READY_WITHOUT_VERSION = defect(
         "handshake/ready-without-version",
         "leaves `protocol_version` out of `ready`",
-        NEVER_STARTED,
+        NO_READY,
     )
     .only(2);
     READY_OVER_LIMIT = defect(
         "handshake/ready-over-limit",
         "writes a `ready` of more than 2 MiB because of its `openapi`",
-        NEVER_STARTED,
+        NO_READY,
     );
     OPENAPI_AS_TEXT = defect(
         "handshake/openapi-as-text",
@@ -82,17 +126,12 @@ defects! {
     FIRST_HEALTH_503 = defect(
         "handshake/first-health-503",
         "answers the first request for health with 503",
-        &["handshake/ready-after-health"],
-    );
-    READY_BUT_NO_SOCKET = defect(
-        "handshake/ready-but-no-socket",
-        "has removed its socket by the time it says `ready`",
-        &["handshake/ready-after-health"],
+        FIRST_REQUEST_IS_HEALTH,
     );
     READY_WITHOUT_LISTENING = defect(
         "handshake/ready-without-listening",
         "says `ready` although it cannot listen",
-        &["handshake/needs-a-socket"],
+        &["handshake/needs-a-socket", "socket/path-too-long", "socket/spares-other-files"],
     );
     STDIN_READ_IN_DIALECT_1 = defect(
         "handshake/stdin-read-in-dialect-1",
@@ -103,13 +142,13 @@ defects! {
     REFUSES_WITH_STATUS_0 = defect(
         "handshake/refuses-with-status-0",
         "exits with status 0 when it refuses a launch line",
-        &["launch-line/refuses-no-object"],
+        REFUSALS,
     )
     .only(2);
     REFUSES_SILENTLY = defect(
         "handshake/refuses-silently",
         "says nothing when it refuses a launch line",
-        &["launch-line/refuses-no-object"],
+        REFUSALS,
     )
     .only(2);
 }

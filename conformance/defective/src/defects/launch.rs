@@ -81,6 +81,12 @@ defects! {
     DATA_DIR_MUST_NOT_EXIST = defect(
         "launch/data-dir-must-not-exist",
         "refuses a data directory that exists already",
-        &["launch/data-dir-kept", "socket/restart-after-kill", "stop/starts-again"],
+        &[
+            "launch-line/end-means-nothing",
+            "launch/any-working-directory",
+            "launch/data-dir-kept",
+            "socket/restart-after-kill",
+            "stop/starts-again",
+        ],
     );
 }

@@ -87,9 +87,9 @@ defects! {
         &["launch-line/refuses-host-data-dir"],
     )
     .only(2);
-    EARLY_END_TAKEN_FOR_LINE_END = defect(
-        "launch-line/early-end-taken-for-line-end",
-        "takes the end of standard input for a line end, and nothing for a launch line",
+    STARTS_WITHOUT_A_LINE = defect(
+        "launch-line/starts-without-a-line",
+        "starts with a secret of its own when standard input ends early",
         &["launch-line/refuses-early-end"],
     )
     .only(2);
@@ -108,7 +108,12 @@ defects! {
     LOGS_THE_LINE = defect(
         "launch-line/logs-the-line",
         "logs the launch line",
-        &["stdio/no-secret-on-streams"],
+        &[
+            "launch-line/refuses-version",
+            "launch-line/refuses-database-url",
+            "launch-line/refuses-host-data-dir",
+            "stdio/no-secret-on-streams",
+        ],
     )
     .only(2);
 }

@@ -6,17 +6,17 @@ defects! {
     BANNER_FIRST = defect(
         "stdio/banner-first",
         "writes a banner to standard output before its first line",
-        &["handshake/completes"],
+        &["handshake/completes", "handshake/first-line", "handshake/ready-line"],
     );
     BLANK_LINE_FIRST = defect(
         "stdio/blank-line-first",
         "writes a blank line to standard output before its first line",
-        &["handshake/completes"],
+        &["handshake/completes", "handshake/first-line", "handshake/ready-line"],
     );
     BYTE_ORDER_MARK = defect(
         "stdio/byte-order-mark",
         "begins standard output with a byte order mark",
-        &["handshake/completes"],
+        &["handshake/completes", "handshake/first-line"],
     );
     BANNER_AFTER_READY = defect(
         "stdio/banner-after-ready",

@@ -53,8 +53,8 @@ impl Connection {
         }
     }
 
-    pub(crate) fn exchange(&mut self, request: Box<Request>) -> Exchange<'_> {
-        Exchange::new(*request, &mut self.input, &mut self.output)
+    pub(crate) fn exchange(&mut self, request: Request) -> Exchange<'_> {
+        Exchange::new(request, &mut self.input, &mut self.output)
     }
 
     /// Answers what is no request, and hears the peer out.

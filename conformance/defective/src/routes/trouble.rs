@@ -30,7 +30,7 @@ pub(super) async fn answer(exchange: &mut Exchange<'_>) -> io::Result<Answered> 
         Ok(asked) => asked,
         Err(reply) => return exchange.answer(reply).await,
     };
-    let reply = reply_of(&asked).unwrap_or_else(|why| bad_request(why));
+    let reply = reply_of(&asked).unwrap_or_else(bad_request);
     exchange.answer(reply).await
 }
 
