@@ -9,8 +9,11 @@
 //! does not apply to it ([`model::Stop::Skipped`]), and what the suite itself could not do
 //! ([`model::Stop::Fault`]).
 
+pub mod baseline;
 pub mod checks;
 pub mod cli;
+mod embed;
+pub mod explain;
 pub mod model;
 pub mod registry;
 pub mod report;
@@ -24,17 +27,19 @@ pub mod transcript;
 mod visible;
 
 use std::ffi::OsString;
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use temps_plugin_schema::Dialect;
 
+pub use embed::{Conformance, assert_conformant};
 pub use runner::{RunError, run};
 pub use transcript::Transcripts;
 
 /// What to check, and how.
 #[derive(Debug)]
 pub struct RunOptions {
-    /// The plugin's program and its own arguments.
+    /// The plugin's program and its own arguments; nothing when it is attached to.
     pub command: Vec<OsString>,
     /// The dialects to check.
     pub dialects: Vec<Dialect>,
@@ -42,6 +47,14 @@ pub struct RunOptions {
     pub run: Vec<selection::Pattern>,
     /// No checks that match one of these.
     pub skip: Vec<selection::Pattern>,
+    /// The plugin to attach to, instead of starting one.
+    pub attach: Option<subject::Attach>,
+    /// Failures that do not fail the run.
+    pub known_failing: Option<baseline::KnownFailing>,
+    /// Whether a selected check that is not made fails the run.
+    pub deny_skips: bool,
+    /// Where directories, logs and transcripts are kept: a new or an empty directory.
+    pub keep: Option<PathBuf>,
     /// Also make the checks that wait for limits of the protocol, which may be minutes.
     pub slow: bool,
     /// How many checks are made at the same time.
@@ -60,15 +73,19 @@ pub struct RunOptions {
 }
 
 impl RunOptions {
-    /// Checks all that applies to `command` in both dialects, four checks at a time, silently.
+    /// Checks all that applies to `command` in both dialects, silently.
     pub fn new(command: impl IntoIterator<Item = impl Into<OsString>>) -> Self {
         Self {
             command: command.into_iter().map(Into::into).collect(),
             dialects: Dialect::ALL.to_vec(),
             run: Vec::new(),
             skip: Vec::new(),
+            attach: None,
+            known_failing: None,
+            deny_skips: false,
+            keep: None,
             slow: false,
-            jobs: 4,
+            jobs: default_jobs(),
             timeout_scale: 1.0,
             database_url: None,
             transcripts: Transcripts::Failed,
@@ -77,6 +94,17 @@ impl RunOptions {
         }
     }
 }
+
+/// How many checks are made at the same time unless the caller says otherwise: two a processor,
+/// because most of a check is waiting.
+#[must_use]
+pub fn default_jobs() -> usize {
+    let processors = std::thread::available_parallelism().map_or(1, usize::from);
+    (2 * processors).min(MAX_JOBS)
+}
+
+/// Most checks made at the same time. More only make the machine slow, and checks have time limits.
+pub const MAX_JOBS: usize = 64;
 
 /// What the process tells its caller.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

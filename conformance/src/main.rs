@@ -11,7 +11,7 @@ fn main() -> process::ExitCode {
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => {
-            anstream::eprintln!("error: no async runtime: {error}");
+            cli::complain(format_args!("no async runtime: {error}"));
             return ExitCode::RunnerFault.into();
         }
     };

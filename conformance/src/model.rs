@@ -240,6 +240,15 @@ impl Stop {
     }
 }
 
+impl fmt::Display for Stop {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Failed(failure) => write!(f, "{}, not {}", failure.seen, failure.expected),
+            Self::Skipped(reason) | Self::Fault(reason) => f.write_str(reason),
+        }
+    }
+}
+
 /// What a check answers.
 pub type Verdict = Result<Evidence, Stop>;
 
@@ -297,6 +306,22 @@ impl From<Verdict> for Status {
     }
 }
 
+/// A failure that the plugin's author knows of, and until when it is put up with.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+pub struct Known {
+    /// Why the check fails.
+    pub reason: String,
+    /// The last day on which it may.
+    #[schemars(with = "String", extend("format" = "date"))]
+    pub expires: jiff::civil::Date,
+}
+
+impl fmt::Display for Known {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "until {}: {}", self.expires, self.reason)
+    }
+}
+
 /// The result of one check in one dialect.
 #[derive(Debug, Clone, Serialize, JsonSchema)]
 pub struct CheckResult {
@@ -315,6 +340,9 @@ pub struct CheckResult {
     /// What became of it.
     #[serde(flatten)]
     pub status: Status,
+    /// Why a failure is put up with, when it is.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub known: Option<Known>,
     /// How long it took, in milliseconds.
     #[serde(rename = "duration_ms", serialize_with = "as_millis")]
     #[schemars(with = "u64")]

@@ -8,13 +8,16 @@ use futures_util::{FutureExt as _, StreamExt as _, future, stream};
 use jiff::{Timestamp, Unit};
 use temps_plugin_schema::Dialect;
 
+use crate::baseline::{Objection, denied_skips};
 use crate::model::{Check, CheckResult, Needs, Status, Verdict};
 use crate::registry::START_CHECK;
 use crate::report::{
     Counts, FORMAT_VERSION, RunReport, StartOutcome, StartReport, Verdict as Answer,
 };
-use crate::selection::{SelectionError, select};
-use crate::subject::{Cx, Probe, Subject, probe, settle};
+use crate::selection::{Selected, SelectionError, select};
+use crate::subject::{
+    Base, Cx, Keep, KeepRoot, OUT_OF_SIGHT, Probe, Subject, attach, probe, settle,
+};
 use crate::transcript::{Transcript, Transcripts};
 use crate::{ExitCode, RunOptions, registry};
 
@@ -28,9 +31,12 @@ pub enum RunError {
     /// The selection is wrong.
     #[error(transparent)]
     Selection(#[from] SelectionError),
-    /// The options ask for nothing.
+    /// The options ask for nothing, or for what cannot be.
     #[error("{0}")]
     Usage(String),
+    /// There is no plugin to attach to.
+    #[error("cannot attach: {0}")]
+    Attach(String),
 }
 
 impl RunError {
@@ -39,6 +45,7 @@ impl RunError {
     pub fn exit_code(&self) -> ExitCode {
         match self {
             Self::Selection(_) | Self::Usage(_) => ExitCode::Usage,
+            Self::Attach(_) => ExitCode::NeverStarted,
         }
     }
 }
@@ -46,30 +53,20 @@ impl RunError {
 /// Holds a plugin to the protocol.
 ///
 /// # Errors
-/// When the options select nothing. What goes wrong later is in the report.
+/// When the options select nothing, or ask for what cannot be. What goes wrong later is in the report.
 pub async fn run(options: RunOptions) -> Result<RunReport, RunError> {
-    let checks = select(&registry::CHECKS, &options.run, &options.skip)?;
-    if options.command.is_empty() || options.dialects.is_empty() {
-        return Err(RunError::Usage("a plugin to start and a dialect are needed".into()));
-    }
-    if !checks.iter().any(|check| options.dialects.iter().any(|d| check.dialects.contains(*d))) {
-        return Err(RunError::Usage("no selected check is made in the requested dialect".into()));
-    }
+    let selected = select(&registry::CHECKS, &options.run, &options.skip)?;
+    check_usage(&options, &selected)?;
+    let keep = options.keep.as_deref().map(|dir| {
+        KeepRoot::create(dir)
+            .map_err(|error| RunError::Usage(format!("--keep {}: {error}", dir.display())))
+    });
+    let keep = keep.transpose()?;
     let (began, started_at) = (Instant::now(), now());
-    let mut probes =
-        future::join_all(options.dialects.iter().map(|dialect| probe(&options, *dialect))).await;
-    settle(&mut probes);
-    let starts: Vec<StartReport> = probes.iter().map(start_report).collect();
-    let subjects: Vec<(Dialect, Option<Arc<Subject>>)> = options
-        .dialects
-        .iter()
-        .copied()
-        .zip(probes.into_iter().map(|probe| probe.subject))
-        .collect();
-
+    let (starts, subjects) = first_starts(&options, keep.as_ref()).await?;
     let announced = subjects.iter().filter_map(|(_, subject)| subject.as_ref());
     let plugin = announced.into_iter().find(|s| s.announced()).map(|s| s.summary());
-    let mut results = run_all(&checks, &subjects, &starts, &options).await;
+    let mut results = run_all(&selected, &subjects, &starts, &options, keep.as_ref()).await;
     if plugin.is_none() {
         // Nothing can be said of a plugin that never started, but what is wrong with its start.
         results
@@ -80,15 +77,17 @@ pub async fn run(options: RunOptions) -> Result<RunReport, RunError> {
             subject.shut_down().await;
         }
     }
+    let objections = objections(&options, &mut results, keep.as_deref());
     let counts = Counts::of(&results);
     let verdict = verdict(&starts, counts, plugin.is_some());
     Ok(RunReport {
         format_version: FORMAT_VERSION,
         suite_version: env!("CARGO_PKG_VERSION"),
-        command: options.command.iter().map(|arg| arg.to_string_lossy().into_owned()).collect(),
+        command: shown_command(&options),
         plugin,
         starts,
         verdict,
+        objections,
         counts,
         results,
         started_at,
@@ -102,6 +101,73 @@ fn now() -> Timestamp {
     now.round(Unit::Millisecond).unwrap_or(now)
 }
 
+fn check_usage(options: &RunOptions, selected: &[Selected]) -> Result<(), RunError> {
+    let usage = |text: &str| Err(RunError::Usage(text.into()));
+    match (&options.attach, options.command.is_empty()) {
+        (None, true) => return usage("a plugin to start is needed"),
+        (Some(_), false) => return usage("a plugin is either started or attached to, not both"),
+        (Some(_), true) if options.dialects.len() != 1 => {
+            return usage("a plugin that runs speaks one dialect; say which with --dialect 1 or 2");
+        }
+        _ => {}
+    }
+    if !selected.iter().any(|s| s.dialects.iter().any(|d| options.dialects.contains(d))) {
+        return usage("no selected check is made in the requested dialect");
+    }
+    Ok(())
+}
+
+/// What was started, or attached to.
+fn shown_command(options: &RunOptions) -> Vec<String> {
+    match &options.attach {
+        Some(attach) => vec!["--attach".to_owned(), attach.socket.display().to_string()],
+        None => options.command.iter().map(|arg| arg.to_string_lossy().into_owned()).collect(),
+    }
+}
+
+/// A dialect, and the plugin that speaks it, if it does.
+type Subjects = (Dialect, Option<Arc<Subject>>);
+
+/// Starts the plugin once in each dialect, or attaches to it.
+async fn first_starts(
+    options: &RunOptions,
+    keep: Option<&Arc<KeepRoot>>,
+) -> Result<(Vec<StartReport>, Vec<Subjects>), RunError> {
+    if let (Some(to), [dialect]) = (&options.attach, options.dialects.as_slice()) {
+        let subject = attach(to, Base::of(options, *dialect)).await.map_err(RunError::Attach)?;
+        let (outcome, transcript) = (StartOutcome::Started, Transcript::default());
+        let start = StartReport { dialect: *dialect, outcome, transcript };
+        return Ok((vec![start], vec![(*dialect, Some(subject))]));
+    }
+    let probes = options.dialects.iter().map(|dialect| probe(options, *dialect, keep));
+    let mut probes = future::join_all(probes).await;
+    settle(&mut probes);
+    let starts = probes.iter().map(|probe| start_report(probe, options.transcripts)).collect();
+    let subjects = options.dialects.iter().copied();
+    Ok((starts, subjects.zip(probes.into_iter().map(|probe| probe.subject)).collect()))
+}
+
+/// What the run was told not to put up with. Marks the failures that are known.
+fn objections(
+    options: &RunOptions,
+    results: &mut [CheckResult],
+    keep: Option<&KeepRoot>,
+) -> Vec<Objection> {
+    let mut objections = Vec::new();
+    if let Some(known) = &options.known_failing {
+        objections.extend(known.apply(results));
+    }
+    if options.deny_skips {
+        objections.extend(denied_skips(results));
+    }
+    objections.extend(keep.and_then(KeepRoot::trouble).map(|trouble| Objection {
+        file: None,
+        line: None,
+        message: format!("--keep: not all could be kept: {trouble}"),
+    }));
+    objections
+}
+
 /// What the starts and the checks say together.
 fn verdict(starts: &[StartReport], counts: Counts, started: bool) -> Answer {
     let failed = starts.iter().any(|start| matches!(start.outcome, StartOutcome::Failed { .. }));
@@ -113,41 +179,47 @@ fn verdict(starts: &[StartReport], counts: Counts, started: bool) -> Answer {
     }
 }
 
-fn start_report(probe: &Probe) -> StartReport {
+fn start_report(probe: &Probe, transcripts: Transcripts) -> StartReport {
     let transcript = match probe.outcome {
         StartOutcome::Failed { .. } => probe.transcript.clone(),
+        _ if transcripts == Transcripts::All => probe.transcript.clone().of_a_pass(),
         StartOutcome::Started | StartOutcome::NotSpoken { .. } => Transcript::default(),
     };
     StartReport { dialect: probe.dialect, outcome: probe.outcome.clone(), transcript }
 }
 
 async fn run_all(
-    checks: &[&'static Check],
-    subjects: &[(Dialect, Option<Arc<Subject>>)],
+    selected: &[Selected],
+    subjects: &[Subjects],
     starts: &[StartReport],
     options: &RunOptions,
+    keep: Option<&Arc<KeepRoot>>,
 ) -> Vec<CheckResult> {
     // Dialect by dialect within a check, so that results of one check stand together.
-    let jobs: Vec<_> = checks
+    let jobs: Vec<_> = selected
         .iter()
-        .flat_map(|check| {
-            subjects.iter().zip(starts).map(move |(subject, start)| (*check, subject, start))
+        .flat_map(|selected| {
+            let wanted = |(dialect, _): &Subjects| selected.dialects.contains(dialect);
+            let subjects = subjects.iter().zip(starts);
+            subjects
+                .filter(move |(subject, _)| wanted(subject))
+                .map(|(subject, start)| (selected.check, subject, start))
         })
-        .filter(|(check, (dialect, _), _)| check.dialects.contains(*dialect))
         .collect();
     options.progress.begin(jobs.len());
     let mut results: Vec<(usize, CheckResult)> = stream::iter(jobs.into_iter().enumerate())
         .map(|(number, (check, (dialect, subject), start))| async move {
+            let keep = keep.map(|root| Keep::below(root, check.id, *dialect));
             let result = match subject {
                 _ if check.slow && !options.slow => too_slow(check, *dialect),
                 Some(subject) if subject.refused().is_none() => {
-                    spawn_one(check, subject, options.transcripts).await
+                    spawn_one(check, subject, keep, options.transcripts).await
                 }
                 Some(subject) if subject.announced() && judges_lines(check) => {
-                    spawn_one(check, subject, options.transcripts).await
+                    spawn_one(check, subject, keep, options.transcripts).await
                 }
                 Some(subject) if check.needs == Needs::Process => {
-                    can_only_fail(spawn_one(check, subject, options.transcripts).await)
+                    can_only_fail(spawn_one(check, subject, keep, options.transcripts).await)
                 }
                 _ => not_started(check, *dialect, start),
             };
@@ -202,11 +274,12 @@ fn not_started(check: &'static Check, dialect: Dialect, start: &StartReport) -> 
 async fn spawn_one(
     check: &'static Check,
     subject: &Arc<Subject>,
-    keep: Transcripts,
+    keep: Option<Keep>,
+    transcripts: Transcripts,
 ) -> CheckResult {
     let began = Instant::now();
     let dialect = subject.dialect();
-    match tokio::spawn(run_one(check, Arc::clone(subject), keep)).await {
+    match tokio::spawn(run_one(check, Arc::clone(subject), keep, transcripts)).await {
         Ok(result) => result,
         Err(error) => {
             let status = Status::Fault { message: format!("the check's task ended: {error}") };
@@ -216,14 +289,19 @@ async fn spawn_one(
     }
 }
 
-async fn run_one(check: &'static Check, subject: Arc<Subject>, keep: Transcripts) -> CheckResult {
+async fn run_one(
+    check: &'static Check,
+    subject: Arc<Subject>,
+    keep: Option<Keep>,
+    transcripts: Transcripts,
+) -> CheckResult {
     let began = Instant::now();
     let dialect = subject.dialect();
     if let Some(reason) = lacks(check, &subject) {
         let status = Status::Skipped { reason };
         return result(check, dialect, status, Duration::ZERO, Transcript::default());
     }
-    let cx = Cx::new(Arc::clone(&subject));
+    let cx = Cx::new(Arc::clone(&subject), keep);
     // A panic is a defect of the check. It must not look like one of the plugin, nor end the run.
     let verdict = AssertUnwindSafe((check.run)(cx.clone())).catch_unwind();
     let limit = CHECK_LIMIT.mul_f64(subject.timeout_scale().max(1.0));
@@ -237,9 +315,15 @@ async fn run_one(check: &'static Check, subject: Arc<Subject>, keep: Transcripts
         }
     };
     cx.clean_up().await;
+    let status = match status {
+        Status::Fault { .. } => status,
+        // Whatever it concluded, it concluded from nothing.
+        _ if cx.looked_out_of_sight() => Status::Skipped { reason: OUT_OF_SIGHT.into() },
+        _ => status,
+    };
     let transcript = match status {
         Status::Failed { .. } | Status::Fault { .. } => cx.transcript(),
-        _ if keep == Transcripts::All => cx.transcript().of_a_pass(),
+        _ if transcripts == Transcripts::All => cx.transcript().of_a_pass(),
         Status::Passed { .. } | Status::Skipped { .. } => Transcript::default(),
     };
     result(check, dialect, status, began.elapsed(), transcript)
@@ -249,6 +333,7 @@ async fn run_one(check: &'static Check, subject: Arc<Subject>, keep: Transcripts
 fn lacks(check: &Check, subject: &Subject) -> Option<String> {
     let summary = subject.summary();
     match check.needs {
+        Needs::Start | Needs::Process if subject.is_attached() => Some(OUT_OF_SIGHT.into()),
         Needs::Ui if !summary.has_ui => Some("the plugin serves no user interface".into()),
         Needs::Requests if !subject.has_requests() => Some(
             "there is no conformance.toml, and the plugin sends no OpenAPI document; `init` writes \
@@ -279,6 +364,7 @@ fn result(
         profile,
         dialect,
         status,
+        known: None,
         duration,
         transcript,
     }

@@ -4,7 +4,11 @@
 //! into it, with one monotonic clock. Secrets are blanked before they get here, and once more here,
 //! because checks that speak raw bytes do not pass through the host library.
 
+use std::collections::HashMap;
 use std::fmt::Write as _;
+use std::fs::File;
+use std::io::Write as _;
+use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -108,6 +112,8 @@ pub struct Tape {
     started: Instant,
     /// Which process the entries of this handle belong to.
     process: u32,
+    /// Where standard output and standard error of each process are written down in full.
+    logs: Option<Arc<Path>>,
 }
 
 #[derive(Default)]
@@ -116,6 +122,9 @@ struct State {
     dropped: usize,
     secrets: Vec<Secret>,
     processes: u32,
+    /// What the last pieces to each process ended with, by process and stream, long enough for any
+    /// secret.
+    tails: HashMap<(u32, &'static str), Vec<u8>>,
 }
 
 impl std::fmt::Debug for Tape {
@@ -126,11 +135,17 @@ impl std::fmt::Debug for Tape {
 
 impl Default for Tape {
     fn default() -> Self {
-        Self { shared: Arc::default(), started: Instant::now(), process: 0 }
+        Self { shared: Arc::default(), started: Instant::now(), process: 0, logs: None }
     }
 }
 
 impl Tape {
+    /// A tape that also writes down, in `dir`, what each process says: `process-1.stderr.log` and so on.
+    #[must_use]
+    pub fn with_logs(dir: &Path) -> Self {
+        Self { logs: Some(dir.into()), ..Self::default() }
+    }
+
     fn lock(&self) -> MutexGuard<'_, State> {
         self.shared.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -167,7 +182,14 @@ impl Tape {
             Direction::FromPlugin => '<',
         };
         let mut state = self.lock();
-        let text = state.clean(text);
+        let text = match (direction, stream) {
+            // A check may write these in pieces, and with them the secret.
+            ('>', "stdin" | "raw") => {
+                let piece = state.blank_piece((self.process, stream), text);
+                state.clean(&piece)
+            }
+            _ => state.clean(text),
+        };
         let at_us = u64::try_from(at.as_micros()).unwrap_or(u64::MAX);
         state.entries.push(Entry { at_us, process: self.process, direction, stream, size, text });
         if state.entries.len() > ENTRIES {
@@ -175,6 +197,16 @@ impl Tape {
             state.entries.remove(ENTRIES / 2);
             state.dropped += 1;
         }
+    }
+
+    /// Adds a line to a log, for as long as the disk takes it.
+    fn log(&self, stream: &str, line: &str) {
+        let Some(dir) = &self.logs else { return };
+        let line = self.lock().blank(line);
+        let path = dir.join(format!("process-{}.{stream}.log", self.process));
+        let file = File::options().create(true).append(true).open(path);
+        // Logs are a courtesy: the transcript has the line too, and the check goes on.
+        let _ = file.and_then(|mut file| writeln!(file, "{line}"));
     }
 
     /// What was recorded from `moment` on, with offsets counted from there.
@@ -207,14 +239,51 @@ impl Tape {
 }
 
 impl State {
-    /// `text` on one line, without secrets and not too long.
-    fn clean(&self, text: &str) -> String {
+    /// `text` without secrets.
+    fn blank(&self, text: &str) -> String {
         let mut text = text.to_owned();
         for secret in &self.secrets {
             if text.contains(secret.expose()) {
                 text = text.replace(secret.expose(), REDACTED);
             }
         }
+        text
+    }
+
+    /// `text`, the next piece of a stream, without secrets, whichever pieces they are spread over. The
+    /// beginning of a secret at its end is taken for one.
+    fn blank_piece(&mut self, of: (u32, &'static str), text: &str) -> String {
+        let mut all = self.tails.remove(&of).unwrap_or_default();
+        let before = all.len();
+        all.extend_from_slice(text.as_bytes());
+        let mut secret = vec![false; all.len()];
+        for known in self.secrets.iter().map(|known| known.expose().as_bytes()) {
+            for start in 0..all.len() {
+                let end = all.len().min(start + known.len());
+                if known.starts_with(&all[start..end]) {
+                    secret[start..end].fill(true);
+                }
+            }
+        }
+        let longest = self.secrets.iter().map(|known| known.expose().len()).max();
+        let keep = longest.unwrap_or_default().min(all.len());
+        self.tails.insert(of, all.split_off(all.len() - keep));
+        let mut blanked = String::with_capacity(text.len());
+        let mut inside = false;
+        for (at, c) in text.char_indices() {
+            match secret[before + at] {
+                false => blanked.push(c),
+                true if !inside => blanked.push_str(REDACTED),
+                true => {}
+            }
+            inside = secret[before + at];
+        }
+        blanked
+    }
+
+    /// `text` on one line, without secrets and not too long.
+    fn clean(&self, text: &str) -> String {
+        let text = self.blank(text);
         let cut = text.floor_char_boundary(TEXT_BYTES);
         let mut line = visible_line(&text[..cut]);
         if cut < text.len() {
@@ -226,6 +295,11 @@ impl State {
 
 impl WireTap for Tape {
     fn record(&self, event: WireEvent) {
+        match &event.kind {
+            WireKind::StdoutLine { text } => self.log("stdout", text),
+            WireKind::StderrLine { text } => self.log("stderr", text),
+            _ => {}
+        }
         let (stream, text) = describe(&event.kind);
         self.push(event.at, event.direction, stream, event.size, &text);
     }
@@ -282,6 +356,28 @@ mod tests {
         let text = tape.transcript().render("");
         assert!(text.contains("[redacted]") && !text.contains("very-secret"), "{text}");
         assert_eq!(text.lines().count(), 1);
+    }
+
+    #[test]
+    fn a_secret_that_is_written_in_pieces_is_blanked_too() {
+        // A beginning that repeats itself is where a simple comparison goes astray.
+        const SECRET: &str = "aab-very-secret-text";
+        let line = format!("{{\"auth\":\"aaa{SECRET}\",\"x\":null}}");
+        for size in 1..line.len() {
+            let tape = Tape::default().for_process(&Secret::new(SECRET));
+            for piece in line.as_bytes().chunks(size) {
+                let piece = std::str::from_utf8(piece).unwrap();
+                tape.note(Direction::ToPlugin, "stdin", piece.len(), piece);
+            }
+            let told: String = tape.transcript().0.iter().map(|e| e.text.as_str()).collect();
+            let told = told.replace(REDACTED, "");
+            // A piece that only looks like the beginning of a secret may be blanked as well.
+            for part in SECRET.as_bytes().windows(4) {
+                let part = std::str::from_utf8(part).unwrap();
+                assert!(!told.contains(part), "{size}: {told}");
+            }
+            assert!(told.ends_with("\"x\":null}"), "{size}: {told}");
+        }
     }
 
     #[test]

@@ -8,36 +8,9 @@
 mod support;
 
 use std::collections::BTreeSet;
-use std::path::PathBuf;
-use std::process::Command;
-use std::sync::LazyLock;
 
 use serde_json::Value;
-use support::build;
-
-static SOUND: LazyLock<PathBuf> = LazyLock::new(|| build(&["-p", "everything-rust"]));
-static FIXTURE: LazyLock<PathBuf> =
-    LazyLock::new(|| build(&["-p", "temps-plugin-host", "--example", "fixture-plugin"]));
-
-/// Runs the suite and returns its exit status and its report.
-fn suite(args: &[&str], plugin: &[&str]) -> (i32, Value) {
-    let output = Command::new(env!("CARGO_BIN_EXE_temps-plugin-conformance"))
-        .args(["run", "--format", "json"])
-        .args(args)
-        .arg("--")
-        .args(plugin)
-        .output()
-        .unwrap();
-    let report = serde_json::from_slice(&output.stdout)
-        .unwrap_or_else(|e| panic!("{e}: {}", String::from_utf8_lossy(&output.stderr)));
-    (output.status.code().unwrap(), report)
-}
-
-fn with_status<'a>(report: &'a Value, status: &str) -> BTreeSet<&'a str> {
-    let results = report["results"].as_array().unwrap();
-    let wanted = results.iter().filter(|result| result["status"] == status);
-    wanted.map(|result| result["check"].as_str().unwrap()).collect()
-}
+use support::{FIXTURE, SOUND, suite, with_status};
 
 /// Runs `check` alone on the fixture with `fault`.
 fn fixture(fault: &str, check: &str) -> (i32, Value) {

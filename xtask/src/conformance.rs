@@ -12,13 +12,13 @@ use crate::command::{self, Built, failed};
 use crate::error::XtaskError;
 use crate::{plugins, repository};
 
-const RUNNER: &str = "temps-plugin-conformance";
+pub(crate) const RUNNER: &str = "temps-plugin-conformance";
 /// How the names of the plugins begin that implement the everything profile.
 const EVERYTHING: &str = "everything-";
 /// Sample requests for the routes of that profile.
 const EVERYTHING_REQUESTS: &str = "conformance/defective/conformance.toml";
 /// The one that the others are held against.
-const MODEL: &str = "everything-rust";
+pub(crate) const MODEL: &str = "everything-rust";
 
 /// Build every example plugin and put each through the conformance suite in both dialects.
 #[derive(Debug, Default, clap::Args)]

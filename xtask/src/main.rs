@@ -11,6 +11,7 @@ mod command;
 mod conformance;
 mod defects;
 mod error;
+mod explain;
 mod go;
 mod node;
 mod packages;
@@ -45,6 +46,8 @@ enum Chore {
     Conformance(conformance::Args),
     /// Generate conformance/DEFECTS.md: which defect is caught by which checks.
     Defects(defects::Args),
+    /// Record how a sound plugin passes each check, for `temps-plugin-conformance explain`.
+    Explain(explain::Args),
     /// Formatting, lints, all tests, schema drift, docs, conformance of the examples.
     Test(test::Args),
     /// Build every example plugin into target/plugins, one executable file each.
@@ -62,6 +65,7 @@ impl Chore {
         match self {
             Self::Conformance(args) => conformance::run(&args),
             Self::Defects(args) => defects::run(&args),
+            Self::Explain(args) => explain::run(&args),
             Self::Test(args) => test::run(&args),
             Self::Plugins(args) => plugins::run(&args),
             Self::Schema(args) => schema::run(&args),

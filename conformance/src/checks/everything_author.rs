@@ -57,7 +57,7 @@ async fn offer(cx: &Cx, plugin: &Plugin, target: &str) -> Result<(usize, u16, By
 async fn unread_body(cx: Cx) -> Verdict {
     let plugin = cx.fresh().await?;
     plugin.dial().await?.ping().await?;
-    let pid = plugin.running().pid();
+    let pid = plugin.running()?.pid();
     let before = resident_kib(pid);
     let (taken, status, body) = offer(&cx, &plugin, &format!("/unread?ms={UNREAD_MS}")).await?;
     let after = resident_kib(pid);

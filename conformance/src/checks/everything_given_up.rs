@@ -90,7 +90,7 @@ fn large_project(id: u64) -> Value {
 async fn calls_given_up(cx: Cx) -> Verdict {
     let plugin = cx.fresh().await?;
     let mut channel = plugin.dial().await?;
-    let pid = plugin.running().pid();
+    let pid = plugin.running()?.pid();
     // The witness, and what taking large replies costs once.
     for id in 1..=AT_ONCE {
         let answer = ok(cx.dialect(), large_project(id));

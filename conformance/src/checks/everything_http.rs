@@ -229,7 +229,7 @@ pub(super) const GROWTH_KIB: u64 = 96 * 1024;
 async fn slow_reader(cx: Cx) -> Verdict {
     let plugin = cx.fresh().await?;
     plugin.dial().await?.ping().await?;
-    let pid = plugin.running().pid();
+    let pid = plugin.running()?.pid();
     let Some(before) = resident_kib(pid) else {
         return Err(Stop::skip("there is no /proc to read the plugin's memory from"));
     };

@@ -129,7 +129,7 @@ async fn signal_after_signal(cx: Cx) -> Verdict {
     plugin.dial().await?.ping().await?;
     plugin.signal(Signal::TERM)?;
     // The first signal may have done it already; the second must do no harm then.
-    let second = plugin.running().signal(Signal::TERM);
+    let second = plugin.running()?.signal(Signal::TERM);
     plugin.exit(cx.limit(AT_ONCE)).await?;
     let sent =
         if second.is_ok() { "two signals" } else { "one signal, before the second could be sent" };

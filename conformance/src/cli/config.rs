@@ -80,7 +80,7 @@ async fn first_file(command: Vec<OsString>) -> Result<String, String> {
     let mut reason = String::new();
     // As a host does it: the newer dialect first.
     for dialect in [Dialect::Two, Dialect::One] {
-        let probe = probe(&options, dialect).await;
+        let probe = probe(&options, dialect, None).await;
         match (probe.subject, probe.outcome) {
             (Some(subject), StartOutcome::Started) => {
                 let (manifest, ready) = subject.said();

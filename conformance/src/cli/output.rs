@@ -2,7 +2,7 @@
 
 use clap::Args;
 
-use super::{show, write_out};
+use super::{complain, show, write_out};
 use crate::report::{Destination, DestinationError, Format, Rendering, RunReport, github};
 use crate::{ExitCode, Transcripts};
 
@@ -47,7 +47,7 @@ impl OutputArgs {
         let rendering = Rendering { verbose: self.verbose };
         let mut outcome = report.exit_code();
         let mut failed = |error: &dyn std::fmt::Display| {
-            anstream::eprintln!("error: {error}");
+            complain(error);
             outcome = ExitCode::RunnerFault;
         };
         for destination in &self.reports {

@@ -1,130 +1,146 @@
 //! `run`: one plugin, held to the protocol.
 
 use std::ffi::OsString;
-use std::io::IsTerminal;
+use std::io::{IsTerminal as _, Read as _};
 use std::path::PathBuf;
 
-use clap::{Args, ValueEnum};
-use temps_plugin_schema::Dialect;
+use clap::Args;
+use temps_plugin_schema::Secret;
 
 use super::output::OutputArgs;
-use crate::report::Progress;
-use crate::selection::Pattern;
-use crate::{ExitCode, RunOptions, run};
+use super::plugin::{PluginArgs, until_done};
+use super::{complain, tell};
+use crate::baseline::{KnownFailing, today};
+use crate::subject::{Attach, secret_from, secret_in};
+use crate::{ExitCode, RunOptions};
 
 #[derive(Debug, Args)]
 pub(super) struct RunArgs {
-    /// The dialects to check. A dialect that the plugin does not speak is left out of `both`.
-    #[arg(long, value_enum, default_value_t = DialectArg::Both)]
-    dialect: DialectArg,
-    /// Make only checks whose id, or one of whose rules, matches this glob. May be repeated.
-    #[arg(long, value_name = "GLOB")]
-    run: Vec<String>,
-    /// Leave out checks whose id, or one of whose rules, matches this glob. May be repeated.
-    #[arg(long, value_name = "GLOB")]
-    skip: Vec<String>,
+    #[command(flatten)]
+    pub(super) plugin: PluginArgs,
+    #[command(flatten)]
+    demands: DemandArgs,
     #[command(flatten)]
     output: OutputArgs,
-    /// How many checks to make at the same time.
-    #[arg(long, value_name = "N", default_value_t = 4, value_parser = clap::value_parser!(u16).range(1..=256))]
-    pub(super) jobs: u16,
-    /// Also make the slow checks, which wait for limits of the protocol: a minute and more.
-    #[arg(long)]
-    slow: bool,
-    /// Multiply every time limit by this, for slow machines.
-    #[arg(long, value_name = "F", default_value_t = 1.0, value_parser = parse_scale)]
-    timeout_scale: f64,
-    /// The database URL handed to a plugin that asks for a database.
-    #[arg(long, value_name = "URL")]
-    database_url: Option<String>,
-    /// Sample requests and events of this plugin; ./conformance.toml when that exists.
-    #[arg(long, value_name = "FILE")]
-    config: Option<PathBuf>,
     /// The plugin's program and its own arguments; the protocol's flags are put behind them.
-    #[arg(required = true, last = true, value_name = "PLUGIN")]
+    #[arg(required_unless_present = "attach", last = true, value_name = "PLUGIN")]
     pub(super) command: Vec<OsString>,
 }
 
-#[derive(Debug, Clone, Copy, ValueEnum)]
-enum DialectArg {
-    #[value(name = "1")]
-    One,
-    #[value(name = "2")]
-    Two,
-    Both,
+/// What a run is told beside which plugin and how.
+#[derive(Debug, Args)]
+struct DemandArgs {
+    /// Do not fail for the failures in this file, which `baseline update` writes. An entry that
+    /// passes, has expired or names no check fails the run.
+    #[arg(long, value_name = "FILE")]
+    known_failing: Option<PathBuf>,
+    /// Fail when a selected check is not made, whatever the reason.
+    #[arg(long)]
+    deny_skips: bool,
+    /// Leave the directories, logs and transcripts of all checks in DIR, which is new or empty;
+    /// without DIR, in a new directory for temporary files.
+    #[arg(long, value_name = "DIR", num_args = 0..=1, require_equals = true)]
+    keep: Option<Option<PathBuf>>,
+    #[command(flatten)]
+    attach: AttachArgs,
 }
 
-impl DialectArg {
-    fn dialects(self) -> Vec<Dialect> {
-        match self {
-            Self::One => vec![Dialect::One],
-            Self::Two => vec![Dialect::Two],
-            Self::Both => Dialect::ALL.to_vec(),
-        }
+/// Attaching to a plugin that runs.
+#[derive(Debug, Args)]
+struct AttachArgs {
+    /// Check a plugin that runs already, over its socket. Needs --dialect, and the secret it was
+    /// started with. What takes more than the socket is skipped. Its channel must be free.
+    #[arg(long, value_name = "SOCKET", conflicts_with = "command")]
+    attach: Option<PathBuf>,
+    /// The file with the secret of the plugin to attach to; standard input when there is none.
+    #[arg(long, value_name = "FILE")]
+    auth_secret_file: Option<PathBuf>,
+    /// What that plugin wrote to standard output: its manifest and its `ready` line.
+    #[arg(long, value_name = "FILE")]
+    handshake: Option<PathBuf>,
+}
+
+impl AttachArgs {
+    fn read(&self) -> Result<Option<Attach>, String> {
+        // clap's `requires` says nothing here, because `--attach` conflicts with what is there instead.
+        let for_attach = [
+            ("--auth-secret-file", self.auth_secret_file.is_some()),
+            ("--handshake", self.handshake.is_some()),
+        ];
+        let Some(socket) = &self.attach else {
+            return match for_attach.into_iter().find(|(_, given)| *given) {
+                Some((flag, _)) => Err(format!("{flag} is about a plugin to --attach to")),
+                None => Ok(None),
+            };
+        };
+        let secret = match &self.auth_secret_file {
+            Some(file) => secret_from(file)?,
+            None => secret_from_stdin()?,
+        };
+        let read = |file: &PathBuf| {
+            std::fs::read_to_string(file)
+                .map_err(|error| format!("--handshake {}: {error}", file.display()))
+        };
+        let handshake = self.handshake.as_ref().map(read).transpose()?;
+        Ok(Some(Attach { socket: socket.clone(), secret, handshake }))
     }
 }
 
-fn parse_scale(text: &str) -> Result<f64, String> {
-    match text.parse::<f64>() {
-        Ok(scale) if (0.1..=100.0).contains(&scale) => Ok(scale),
-        _ => Err("a number from 0.1 to 100".into()),
+/// The secret on standard input. Never on the command line, where process lists show it.
+fn secret_from_stdin() -> Result<Secret, String> {
+    let mut stdin = std::io::stdin();
+    if stdin.is_terminal() {
+        return Err("--attach needs the secret the plugin was started with: \
+                    --auth-secret-file FILE, or a line on standard input"
+            .into());
     }
+    let mut text = String::new();
+    stdin.read_to_string(&mut text).map_err(|error| format!("the secret on stdin: {error}"))?;
+    secret_in(&text).map_err(|why| format!("the secret on standard input: {why}"))
 }
 
 /// Makes the checks and writes the reports.
 pub(super) async fn main(args: RunArgs) -> ExitCode {
-    let output = args.output;
-    if let Err(error) = output.prepare() {
-        anstream::eprintln!("error: {error}");
-        return ExitCode::Usage;
-    }
-    let config = match super::config::load(args.config) {
-        Ok(config) => config,
-        Err(error) => {
-            anstream::eprintln!("error: {error}");
+    let RunArgs { plugin, demands, output, command } = args;
+    let prepared = output.prepare().map_err(|error| error.to_string());
+    let options = match prepared.and_then(|()| demands.apply(plugin.options(command)?)) {
+        Ok(options) => RunOptions { transcripts: output.transcripts(), ..options },
+        Err(why) => {
+            complain(why);
             return ExitCode::Usage;
         }
     };
-    let options = RunOptions {
-        command: args.command,
-        dialects: args.dialect.dialects(),
-        run: args.run.into_iter().map(Pattern::new).collect(),
-        skip: args.skip.into_iter().map(Pattern::new).collect(),
-        slow: args.slow,
-        jobs: usize::from(args.jobs),
-        timeout_scale: args.timeout_scale,
-        database_url: args.database_url,
-        transcripts: output.transcripts(),
-        config,
-        progress: Progress::on_stderr(std::io::stderr().is_terminal()),
-    };
-    // Dropping the run kills what it has started.
-    let outcome = tokio::select! {
-        outcome = run(options) => outcome,
-        signal = interrupted() => {
-            anstream::eprintln!("error: ended by {signal}; no verdict");
-            return ExitCode::RunnerFault;
-        }
-    };
+    let kept = options.keep.clone();
+    let outcome = until_done(options).await;
+    if let Some(dir) = kept.filter(|dir| dir.exists()) {
+        tell(format_args!("kept in {}", dir.display()));
+    }
     match outcome {
         Ok(report) => output.write(&report),
-        Err(error) => {
-            anstream::eprintln!("error: {error}");
-            error.exit_code()
-        }
+        Err(code) => code,
     }
 }
 
-/// Waits for a signal that ends the run.
-async fn interrupted() -> &'static str {
-    use tokio::signal::unix::{SignalKind, signal};
-    let (Ok(mut interrupt), Ok(mut terminate)) =
-        (signal(SignalKind::interrupt()), signal(SignalKind::terminate()))
-    else {
-        return std::future::pending().await;
-    };
-    tokio::select! {
-        _ = interrupt.recv() => "SIGINT",
-        _ = terminate.recv() => "SIGTERM",
+impl DemandArgs {
+    fn apply(self, options: RunOptions) -> Result<RunOptions, String> {
+        let known_failing = self.known_failing.as_deref();
+        let known_failing = known_failing.map(|file| KnownFailing::read(file, today())).transpose();
+        Ok(RunOptions {
+            known_failing: known_failing.map_err(|error| error.to_string())?,
+            deny_skips: self.deny_skips,
+            attach: self.attach.read()?,
+            keep: self.keep.map(|dir| dir.map_or_else(new_directory, Ok)).transpose()?,
+            ..options
+        })
     }
+}
+
+/// A directory for `--keep` without one.
+fn new_directory() -> Result<PathBuf, String> {
+    tempfile::Builder::new()
+        .prefix("temps-plugin-conformance-")
+        .disable_cleanup(true)
+        .tempdir()
+        .map(|dir| dir.path().to_owned())
+        .map_err(|error| format!("--keep: {error}"))
 }

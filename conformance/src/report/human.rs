@@ -15,10 +15,10 @@ use crate::visible::{visible, visible_line};
 const GOOD: Style = AnsiColor::Green.on_default();
 const BAD: Style = AnsiColor::Red.on_default().bold();
 const WARN: Style = AnsiColor::Yellow.on_default();
-const DIM: Style = Style::new().dimmed();
-const BOLD: Style = Style::new().bold();
+pub(super) const DIM: Style = Style::new().dimmed();
+pub(super) const BOLD: Style = Style::new().bold();
 
-fn paint(style: Style, text: &str) -> String {
+pub(super) fn paint(style: Style, text: &str) -> String {
     format!("{style}{text}{style:#}")
 }
 
@@ -41,11 +41,14 @@ pub fn report(report: &RunReport, verbose: bool) -> String {
         }
     }
     for result in &report.results {
-        if matches!(result.status, Status::Failed { .. } | Status::Fault { .. }) {
+        let wrong = matches!(result.status, Status::Failed { .. } | Status::Fault { .. });
+        if wrong && result.known.is_none() {
             out.push_str(&long(result));
         }
     }
     out.push_str(&skipped(&report.results));
+    out.push_str(&known(&report.results));
+    out.push_str(&objections(report));
     out.push_str(&conclusion(report));
     out
 }
@@ -117,7 +120,7 @@ fn style(outcome: Outcome) -> Style {
     match outcome {
         Outcome::Passed => GOOD,
         Outcome::Failed | Outcome::Fault => BAD,
-        Outcome::Warned => WARN,
+        Outcome::Warned | Outcome::Known => WARN,
         Outcome::Skipped => DIM,
     }
 }
@@ -128,6 +131,7 @@ fn mark(result: &CheckResult) -> String {
         Outcome::Passed => "pass",
         Outcome::Failed => "FAIL",
         Outcome::Warned => "WARN",
+        Outcome::Known => "known",
         Outcome::Skipped => "skip",
         Outcome::Fault => "FAULT",
     };
@@ -202,11 +206,35 @@ fn skipped(results: &[CheckResult]) -> String {
     if out.is_empty() { out } else { format!("\n{out}") }
 }
 
+/// Known failures are always told, so that they are not forgotten.
+fn known(results: &[CheckResult]) -> String {
+    let mut out = String::new();
+    for result in results {
+        if let Some(known) = &result.known {
+            let head = format!("{} {} ({})", mark(result), result.check, result.dialect);
+            let _ = writeln!(out, "{head} {}", visible_line(&known.to_string()));
+        }
+    }
+    if out.is_empty() { out } else { format!("\n{out}") }
+}
+
+fn objections(report: &RunReport) -> String {
+    let mut out = String::new();
+    for objection in &report.objections {
+        let _ = writeln!(out, "\n{} {}", paint(BAD, "FAIL"), visible_line(&objection.to_string()));
+    }
+    out
+}
+
 fn conclusion(report: &RunReport) -> String {
     let counts = report.counts;
     let seconds = report.duration.as_secs_f64();
+    let known = match counts.known {
+        0 => String::new(),
+        known => format!(", {known} known to fail"),
+    };
     let numbers = format!(
-        "{} passed, {} failed, {} {}, {} skipped in {seconds:.1} s",
+        "{} passed, {} failed, {} {}{known}, {} skipped in {seconds:.1} s",
         counts.passed,
         counts.failed,
         counts.warnings,
@@ -215,6 +243,11 @@ fn conclusion(report: &RunReport) -> String {
     );
     let name = report.verdict.name();
     match report.verdict {
+        Verdict::Conformant if !report.objections.is_empty() => format!(
+            "\n{}, but {}: {numbers}\n",
+            paint(GOOD, "conformant"),
+            paint(BAD, "the run fails for what is said above")
+        ),
         Verdict::Conformant => {
             format!("\n{} in {}: {numbers}\n", paint(GOOD, name), report.spoken())
         }

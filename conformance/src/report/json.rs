@@ -53,20 +53,21 @@ pub fn schema() -> String {
 /// All checks.
 #[must_use]
 pub fn list(checks: &[Check]) -> String {
-    let checks: Vec<Value> = checks
-        .iter()
-        .map(|check| {
-            let dialects = match check.dialects {
-                Dialects::Both => vec![1, 2],
-                Dialects::Only(dialect) => vec![dialect.number()],
-            };
-            json!({
-                "check": check.id, "title": check.title, "rules": check.rules,
-                "severity": check.severity, "dialects": dialects, "needs": check.needs,
-            })
-        })
-        .collect();
+    let checks: Vec<Value> = checks.iter().map(check).collect();
     write(&json!({ "format_version": FORMAT_VERSION, "checks": checks }))
+}
+
+/// One check.
+pub(super) fn check(check: &Check) -> Value {
+    let dialects = match check.dialects {
+        Dialects::Both => vec![1, 2],
+        Dialects::Only(dialect) => vec![dialect.number()],
+    };
+    json!({
+        "check": check.id, "title": check.title, "rules": check.rules,
+        "severity": check.severity, "dialects": dialects, "needs": check.needs,
+        "profile": check.profile(), "slow": check.slow,
+    })
 }
 
 /// All rules with what proves them.
@@ -79,7 +80,7 @@ pub fn rules() -> String {
     write(&json!({ "format_version": FORMAT_VERSION, "rules": rules }))
 }
 
-fn write(value: &impl Serialize) -> String {
+pub(super) fn write(value: &impl Serialize) -> String {
     // Every value here has text keys and no custom serializer that fails, so this cannot; a
     // document that says so is still better than a panic.
     serde_json::to_string_pretty(value)

@@ -81,7 +81,7 @@ fn status(result: &CheckResult) -> TestCaseStatus {
         Outcome::Passed => TestCaseStatus::success(),
         Outcome::Failed => TestCaseStatus::non_success(NonSuccessKind::Failure),
         Outcome::Fault => TestCaseStatus::non_success(NonSuccessKind::Error),
-        Outcome::Warned | Outcome::Skipped => TestCaseStatus::skipped(),
+        Outcome::Warned | Outcome::Known | Outcome::Skipped => TestCaseStatus::skipped(),
     };
     let message = in_short(result, MESSAGE);
     match outcome {
@@ -92,6 +92,10 @@ fn status(result: &CheckResult) -> TestCaseStatus {
         Outcome::Warned => {
             let message = format!("warning, {} not met: {message}", result.severity);
             status.set_message(message).set_type("warning").set_description(as_text(result));
+        }
+        Outcome::Known => {
+            let message = format!("known failure {message}");
+            status.set_message(message).set_type("known").set_description(as_text(result));
         }
         Outcome::Failed | Outcome::Fault => {
             let kind = if outcome == Outcome::Fault { "runner fault" } else { "broken rule" };
@@ -186,7 +190,10 @@ mod tests {
         // What is red is what makes the plugin not conformant.
         assert_eq!(count("failures"), sample.counts.failed);
         assert_eq!(count("errors"), sample.counts.faults);
-        assert_eq!(count("skipped"), sample.counts.skipped + sample.counts.warnings);
+        assert_eq!(
+            count("skipped"),
+            sample.counts.skipped + sample.counts.warnings + sample.counts.known
+        );
         assert_eq!(named("testcase").len(), sample.results.len());
         let suites: Vec<_> = named("testsuite").iter().map(|s| &s.attributes["name"]).collect();
         assert_eq!(
@@ -196,6 +203,7 @@ mod tests {
                 "dialect 1: stdio",
                 "dialect 1: health",
                 "dialect 2: handshake",
+                "dialect 2: stdio",
                 "dialect 2: everything"
             ]
         );

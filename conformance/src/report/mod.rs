@@ -4,6 +4,7 @@
 //! need is in `rows.rs` (one result an item, and what fails a run beside the checks) and `text.rs`.
 
 mod destination;
+pub mod explanation;
 mod format;
 pub mod github;
 mod html;
@@ -29,6 +30,7 @@ pub use progress::Progress;
 pub use rows::Outcome;
 
 use crate::ExitCode;
+use crate::baseline::Objection;
 use crate::model::{CheckResult, as_millis};
 use crate::transcript::Transcript;
 use crate::visible::visible_line;
@@ -51,6 +53,9 @@ pub struct RunReport {
     pub starts: Vec<StartReport>,
     /// The verdict.
     pub verdict: Verdict,
+    /// What the run was told not to put up with, beside the plugin itself. Any fails the run.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub objections: Vec<Objection>,
     /// How many checks ended how.
     pub counts: Counts,
     /// The results, in the order of the registry and then of the dialects.
@@ -112,7 +117,7 @@ pub enum StartOutcome {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Verdict {
-    /// No check of a MUST rule failed, and at least one check passed.
+    /// No check of a MUST rule failed, apart from known failures, and at least one check was made.
     Conformant,
     /// A check of a MUST rule failed.
     NotConformant,
@@ -133,6 +138,8 @@ pub struct Counts {
     pub failed: usize,
     /// Failed, and their rule is a SHOULD or MAY.
     pub warnings: usize,
+    /// Failed, which is known and put up with.
+    pub known: usize,
     /// Not made.
     pub skipped: usize,
     /// Not finished because the runner failed.
@@ -149,6 +156,7 @@ impl Counts {
                 Outcome::Passed => &mut counts.passed,
                 Outcome::Failed => &mut counts.failed,
                 Outcome::Warned => &mut counts.warnings,
+                Outcome::Known => &mut counts.known,
                 Outcome::Skipped => &mut counts.skipped,
                 Outcome::Fault => &mut counts.faults,
             };
@@ -160,7 +168,7 @@ impl Counts {
     /// How many checks were made to an end.
     #[must_use]
     pub fn run(self) -> usize {
-        self.passed + self.failed + self.warnings
+        self.passed + self.failed + self.warnings + self.known
     }
 }
 
@@ -220,7 +228,8 @@ impl RunReport {
     #[must_use]
     pub fn exit_code(&self) -> ExitCode {
         match self.verdict {
-            Verdict::Conformant => ExitCode::Conformant,
+            Verdict::Conformant if self.objections.is_empty() => ExitCode::Conformant,
+            Verdict::Conformant => ExitCode::NotConformant,
             Verdict::NotConformant => ExitCode::NotConformant,
             Verdict::NothingRun => ExitCode::Usage,
             Verdict::NeverStarted => ExitCode::NeverStarted,
@@ -234,7 +243,7 @@ mod tests {
     use super::*;
 
     fn counts(passed: usize, failed: usize, warnings: usize, faults: usize) -> Counts {
-        Counts { passed, failed, warnings, skipped: 3, faults }
+        Counts { passed, failed, warnings, known: 0, skipped: 3, faults }
     }
 
     #[test]

@@ -20,6 +20,8 @@ pub enum Outcome {
     Failed,
     /// It failed, and its rule is a SHOULD or MAY.
     Warned,
+    /// It failed, which is known and put up with.
+    Known,
     /// It was not made.
     Skipped,
     /// It was not finished because the runner failed.
@@ -32,6 +34,7 @@ impl Outcome {
     pub fn of(result: &CheckResult) -> Self {
         match (&result.status, result.severity) {
             (Status::Passed { .. }, _) => Self::Passed,
+            (Status::Failed { .. }, _) if result.known.is_some() => Self::Known,
             (Status::Failed { .. }, Level::Must) => Self::Failed,
             (Status::Failed { .. }, _) => Self::Warned,
             (Status::Skipped { .. }, _) => Self::Skipped,
@@ -40,8 +43,8 @@ impl Outcome {
     }
 
     /// All of them, in the order in which a report counts them.
-    pub const ALL: [Self; 5] =
-        [Self::Passed, Self::Failed, Self::Warned, Self::Skipped, Self::Fault];
+    pub const ALL: [Self; 6] =
+        [Self::Passed, Self::Failed, Self::Warned, Self::Known, Self::Skipped, Self::Fault];
 
     /// The word for one result.
     #[must_use]
@@ -50,6 +53,7 @@ impl Outcome {
             Self::Passed => "passed",
             Self::Failed => "failed",
             Self::Warned => "warned",
+            Self::Known => "known",
             Self::Skipped => "skipped",
             Self::Fault => "fault",
         }
@@ -61,6 +65,7 @@ impl Outcome {
         match (self, count) {
             (Self::Warned, 1) => "warning",
             (Self::Warned, _) => "warnings",
+            (Self::Known, _) => "known to fail",
             (Self::Fault, 1) => "runner fault",
             (Self::Fault, _) => "runner faults",
             (other, _) => other.word(),
@@ -104,6 +109,7 @@ fn failed_start(start: &StartReport) -> Option<CheckResult> {
         profile: check.profile(),
         dialect: start.dialect,
         status: Status::Failed { failure: Failure { expected, seen: reason.clone() } },
+        known: None,
         duration: Duration::ZERO,
         transcript: start.transcript.clone(),
     })
@@ -136,6 +142,10 @@ pub(super) fn complaints(report: &RunReport) -> Vec<Complaint> {
         }
         _ => {}
     }
+    complaints.extend(report.objections.iter().map(|objection| Complaint {
+        title: "the run was told not to put up with it",
+        text: objection.to_string(),
+    }));
     complaints
 }
 
@@ -167,6 +177,7 @@ pub(super) fn facts(result: &CheckResult) -> Vec<Fact> {
             facts.push(Fact::new("expected", &failure.expected));
             facts.push(Fact::new("seen", &failure.seen));
             facts.push(Fact::new("explain", &explain(result.check)));
+            facts.extend(result.known.as_ref().map(|known| Fact::new("known", &known.to_string())));
         }
         Status::Skipped { reason } => facts.push(Fact::new("reason", reason)),
         Status::Fault { message } => {
@@ -201,6 +212,7 @@ pub(super) fn as_text(result: &CheckResult) -> String {
 pub(super) fn in_short(result: &CheckResult, most: usize) -> String {
     let text = match &result.status {
         Status::Passed { evidence } => evidence.0.join("; "),
+        Status::Failed { .. } if let Some(known) = &result.known => known.to_string(),
         Status::Failed { failure } => {
             format!("expected {}; seen: {}", failure.expected.trim_end(), failure.seen.trim_end())
         }
@@ -238,4 +250,30 @@ pub(super) fn runs_of<'a, T, K: PartialEq>(
         }
     }
     runs
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::baseline::Objection;
+    use crate::report::sample;
+
+    #[test]
+    fn what_a_run_objects_to_is_a_complaint_and_fails_it() {
+        let mut report = RunReport { verdict: Verdict::Conformant, ..sample::report() };
+        assert_eq!(report.exit_code(), crate::ExitCode::Conformant);
+        assert!(complaints(&report).is_empty());
+        let message = "stop/sigterm passes now".to_owned();
+        let file = Some("known.toml".into());
+        report.objections = vec![Objection { file, line: Some(7), message }];
+        assert_eq!(report.exit_code(), crate::ExitCode::NotConformant);
+        assert_eq!(complaints(&report)[0].text, "known.toml:7: stop/sigterm passes now");
+    }
+
+    #[test]
+    fn a_known_failure_is_an_end_of_its_own() {
+        let report = sample::report();
+        let known = report.results.iter().filter(|r| Outcome::of(r) == Outcome::Known);
+        assert_eq!((known.count(), report.counts.known), (1, 1));
+    }
 }

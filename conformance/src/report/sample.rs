@@ -3,10 +3,11 @@
 
 use std::time::Duration;
 
+use jiff::civil::date;
 use temps_plugin_schema::Dialect;
 
 use super::{Counts, FORMAT_VERSION, PluginSummary, RunReport, StartOutcome, StartReport, Verdict};
-use crate::model::{CheckResult, Evidence, Failure, Profile, Status};
+use crate::model::{CheckResult, Evidence, Failure, Known, Profile, Status};
 use crate::rules::Level;
 use crate::transcript::{Entry, Transcript};
 
@@ -38,6 +39,7 @@ fn result(
         profile,
         dialect,
         status,
+        known: None,
         duration: Duration::from_micros(12_345),
         transcript,
     }
@@ -71,6 +73,10 @@ pub(super) fn report() -> RunReport {
         result("handshake/completes", two, failed("it starts", "it did not\nat all"), none()),
         result("stdio/two-lines", one, failed(HOSTILE, HOSTILE), transcript()),
         result("stdio/json-logs", one, failed("JSON", "text: \u{7f}"), transcript()),
+        CheckResult {
+            known: Some(Known { reason: HOSTILE.into(), expires: date(2999, 1, 31) }),
+            ..result("stdio/json-logs", two, failed("JSON", "text"), transcript())
+        },
         result("health/get", one, Status::Skipped { reason: HOSTILE.into() }, none()),
         result("everything/echo", two, Status::Fault { message: HOSTILE.into() }, transcript()),
     ];
@@ -94,6 +100,7 @@ pub(super) fn report() -> RunReport {
             },
         ],
         verdict: Verdict::of(counts),
+        objections: Vec::new(),
         counts,
         results,
         started_at: "2026-06-06T12:00:00.25Z".parse().unwrap(),

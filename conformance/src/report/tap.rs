@@ -43,11 +43,12 @@ fn test_point(number: usize, result: &CheckResult) -> String {
     let outcome = Outcome::of(result);
     let ok = match outcome {
         Outcome::Passed | Outcome::Skipped => "ok",
-        Outcome::Failed | Outcome::Warned | Outcome::Fault => "not ok",
+        Outcome::Failed | Outcome::Warned | Outcome::Known | Outcome::Fault => "not ok",
     };
     let directive = match outcome {
         Outcome::Skipped => format!(" # SKIP {}", escape(&in_short(result, REASON))),
         Outcome::Warned => format!(" # TODO {} not met, a warning", result.severity),
+        Outcome::Known => format!(" # TODO known {}", escape(&in_short(result, REASON))),
         Outcome::Passed | Outcome::Failed | Outcome::Fault => String::new(),
     };
     let Outcome::Skipped = outcome else {

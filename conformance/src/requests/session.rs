@@ -55,7 +55,7 @@ impl Session {
     /// Opens the channel, once a former one is gone.
     pub(crate) async fn open_channel(&mut self) -> Result<(), Stop> {
         let platform = Arc::new(self.platform.clone());
-        let channel = self.plugin.running().dial_channel(platform).await;
+        let channel = self.plugin.running()?.dial_channel(platform).await;
         self.channel = Some(
             channel.map_err(|e| Stop::failed("the channel opens after `ready`", e.to_string()))?,
         );

@@ -4,8 +4,10 @@
 //! processes of its own or borrows the running plugin that read-only checks share. Whatever a check
 //! starts is registered with its `Cx` and ended when the check is over, however that comes about.
 
+mod attach;
 mod channel;
 mod http;
+mod keep;
 mod plan;
 mod plugin;
 mod probe;
@@ -17,9 +19,12 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
+use tempfile::TempDir;
 use temps_plugin_host::{MemoryPlatform, StartError};
 use temps_plugin_schema::{Dialect, Secret};
 
+pub use attach::{Attach, secret_from, secret_in};
+pub(crate) use attach::{OUT_OF_SIGHT, attach};
 pub use channel::{Channel, reply};
 pub use http::{Request, Response};
 pub use plan::Plan;
@@ -32,7 +37,9 @@ use crate::model::Stop;
 use crate::report::PluginSummary;
 use crate::requests::Config;
 use crate::transcript::{Tape, Transcript};
-use plan::Base;
+use attach::Attached;
+pub(crate) use keep::{Keep, KeepRoot};
+pub(crate) use plan::Base;
 
 /// One plugin in one dialect.
 pub struct Subject {
@@ -40,6 +47,12 @@ pub struct Subject {
     facts: Facts,
     shared: tokio::sync::Mutex<Option<Shared>>,
     shared_tape: Tape,
+    /// The connections to a plugin that somebody else has started.
+    attached: Option<Arc<Attached>>,
+    /// Whether the manifest is the plugin's own word.
+    announced: bool,
+    /// Where what the shared plugin leaves is kept.
+    keep: Option<Keep>,
 }
 
 /// What the first start has shown.
@@ -62,8 +75,28 @@ struct Shared {
 }
 
 impl Subject {
-    pub(crate) fn new(base: Base, facts: Facts) -> Self {
-        Self { base, facts, shared: tokio::sync::Mutex::default(), shared_tape: Tape::default() }
+    /// A plugin that the suite starts. What the shared one leaves goes to `keep`.
+    pub(crate) fn new(base: Base, facts: Facts, keep: Option<Keep>) -> Self {
+        let shared_tape = tape(keep.as_ref());
+        let shared = tokio::sync::Mutex::default();
+        Self { base, facts, shared, shared_tape, attached: None, announced: true, keep }
+    }
+
+    /// A plugin that somebody else has started.
+    fn attached(
+        base: Base,
+        facts: Facts,
+        announced: bool,
+        attached: Arc<Attached>,
+        shared_tape: Tape,
+    ) -> Self {
+        let shared = tokio::sync::Mutex::default();
+        Self { base, facts, shared, shared_tape, attached: Some(attached), announced, keep: None }
+    }
+
+    /// Whether somebody else has started the plugin.
+    pub(crate) fn is_attached(&self) -> bool {
+        self.attached.is_some()
     }
 
     /// The dialect spoken.
@@ -110,10 +143,15 @@ impl Subject {
         self.base.timeout_scale
     }
 
-    /// Ends the shared plugin.
+    /// Ends the shared plugin and keeps what it leaves if the run is to keep it.
     pub(crate) async fn shut_down(&self) {
-        if let Some(shared) = self.shared.lock().await.take() {
+        let shared = self.shared.lock().await.take();
+        if let Some(shared) = &shared {
             shared.plugin.kill().await;
+        }
+        if let Some(keep) = &self.keep {
+            keep.transcript(&self.shared_tape.transcript());
+            keep.start_dirs(shared.iter().map(|shared| shared.plugin.plan().dir()));
         }
     }
 }
@@ -126,17 +164,30 @@ pub struct Cx {
     began: Instant,
     resources: Arc<Mutex<Vec<Plugin>>>,
     borrowed: Arc<AtomicBool>,
+    /// Set once the check has asked for what is not to be seen of a plugin that was attached to.
+    out_of_sight: Arc<AtomicBool>,
+    keep: Option<Arc<Keep>>,
+    /// Directories of starts, which are gone with their last user unless they are kept.
+    dirs: Arc<Mutex<Vec<Arc<TempDir>>>>,
 }
 
 impl Cx {
-    pub(crate) fn new(subject: Arc<Subject>) -> Self {
+    pub(crate) fn new(subject: Arc<Subject>, keep: Option<Keep>) -> Self {
         Self {
             subject,
-            tape: Tape::default(),
+            tape: tape(keep.as_ref()),
             began: Instant::now(),
             resources: Arc::default(),
             borrowed: Arc::default(),
+            out_of_sight: Arc::default(),
+            keep: keep.map(Arc::new),
+            dirs: Arc::default(),
         }
+    }
+
+    /// Whether the check has asked for what is not to be seen of a plugin that was attached to.
+    pub(crate) fn looked_out_of_sight(&self) -> bool {
+        self.out_of_sight.load(Ordering::Relaxed)
     }
 
     /// The dialect this check is made in.
@@ -148,18 +199,28 @@ impl Cx {
     /// The manifest as the plugin wrote it.
     #[must_use]
     pub fn manifest(&self) -> &Value {
+        self.needs_announcement();
         &self.subject.facts.manifest
+    }
+
+    /// Remembers that the check looks at the handshake, where nobody has told what was said there.
+    fn needs_announcement(&self) {
+        if !self.subject.announced {
+            self.out_of_sight.store(true, Ordering::Relaxed);
+        }
     }
 
     /// The manifest's health path.
     #[must_use]
     pub fn health_path(&self) -> &str {
-        self.manifest()["health_path"].as_str().unwrap_or(temps_plugin_schema::http::path::HEALTH)
+        let manifest = &self.subject.facts.manifest;
+        manifest["health_path"].as_str().unwrap_or(temps_plugin_schema::http::path::HEALTH)
     }
 
     /// Whether `ready` had `has_ui` true.
     #[must_use]
     pub fn says_has_ui(&self) -> bool {
+        self.needs_announcement();
         self.subject.facts.ready["has_ui"] == true
     }
 
@@ -190,9 +251,17 @@ impl Cx {
     /// A start with nothing odd about it, in a directory of its own, with a fresh secret.
     ///
     /// # Errors
-    /// [`Stop::Fault`] when there is no temporary directory or no randomness.
+    /// [`Stop::Fault`] when there is no temporary directory or no randomness, [`Stop::Skipped`] when
+    /// the plugin is one that somebody else has started.
     pub fn plan(&self) -> Result<Plan, Stop> {
-        Plan::new(&self.subject.base, &self.subject.facts.manifest)
+        if self.subject.is_attached() {
+            return Err(Stop::skip(OUT_OF_SIGHT));
+        }
+        let plan = Plan::new(&self.subject.base, &self.subject.facts.manifest)?;
+        if self.keep.is_some() {
+            self.dirs.lock().unwrap_or_else(PoisonError::into_inner).push(plan.temp_dir());
+        }
+        Ok(plan)
     }
 
     /// Starts the process and takes no step of the handshake.
@@ -268,15 +337,18 @@ impl Cx {
     /// As [`Cx::start`].
     pub async fn running(&self) -> Result<Plugin, Stop> {
         self.borrowed.store(true, Ordering::Relaxed);
+        if let Some(attached) = &self.subject.attached {
+            return Ok(Plugin::attached(attached, self));
+        }
         let mut shared = self.subject.shared.lock().await;
         if let Some(shared) = shared.as_ref().filter(|shared| shared.plugin.lives()) {
             return Ok(shared.plugin.clone());
         }
         // Started through a context of its own: it outlives this check.
-        let cx =
-            Self { tape: self.subject.shared_tape.clone(), ..Self::new(Arc::clone(&self.subject)) };
+        let of_its_own = Self::new(Arc::clone(&self.subject), None);
+        let cx = Self { tape: self.subject.shared_tape.clone(), ..of_its_own };
         let plugin = cx.fresh().await?;
-        let dialled = plugin.running().dial_channel(Arc::new(MemoryPlatform::default())).await;
+        let dialled = plugin.running()?.dial_channel(Arc::new(MemoryPlatform::default())).await;
         let channel = dialled
             .map_err(|e| Stop::failed("the channel opens right after `ready`", e.to_string()))?;
         *shared = Some(Shared { plugin: plugin.clone(), _channel: channel });
@@ -288,14 +360,20 @@ impl Cx {
         plugin
     }
 
-    /// Ends whatever the check has started, last in, first out.
+    /// Ends whatever the check has started, last in, first out, and keeps what that leaves if the run
+    /// is to keep it.
     pub(crate) async fn clean_up(&self) {
         loop {
             let last = self.resources.lock().unwrap_or_else(PoisonError::into_inner).pop();
             match last {
                 Some(plugin) => plugin.kill().await,
-                None => return,
+                None => break,
             }
+        }
+        if let Some(keep) = &self.keep {
+            keep.transcript(&self.transcript());
+            let dirs = self.dirs.lock().unwrap_or_else(PoisonError::into_inner);
+            keep.start_dirs(dirs.iter().map(|dir| dir.path()));
         }
     }
 
@@ -308,6 +386,11 @@ impl Cx {
         }
         transcript
     }
+}
+
+/// A tape that writes logs down where they are kept.
+fn tape(keep: Option<&Keep>) -> Tape {
+    keep.map_or_else(Tape::default, |keep| Tape::with_logs(keep.dir()))
 }
 
 /// What a check says about a start that came to nothing.

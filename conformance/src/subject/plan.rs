@@ -15,6 +15,7 @@ use temps_plugin_host::{Launcher, TailLimits};
 use temps_plugin_schema::{Dialect, Secret};
 
 use super::Cx;
+use crate::RunOptions;
 use crate::model::Stop;
 use crate::requests::Config;
 use crate::transcript::Tape;
@@ -37,6 +38,18 @@ const TAIL: TailLimits = TailLimits { lines: 5000, line_bytes: 8 * 1024 };
 const SECRET_BYTES: usize = 32;
 
 impl Base {
+    /// What is known before there is a program.
+    pub(crate) fn of(options: &RunOptions, dialect: Dialect) -> Self {
+        Self {
+            program: PathBuf::new(),
+            args: Vec::new(),
+            dialect,
+            timeout_scale: options.timeout_scale,
+            database_url: options.database_url.clone(),
+            config: options.config.clone(),
+        }
+    }
+
     pub(crate) fn limit(&self, seconds: u64) -> Duration {
         Duration::from_secs(seconds).mul_f64(self.timeout_scale)
     }
@@ -104,6 +117,10 @@ impl Plan {
     #[must_use]
     pub fn dir(&self) -> &Path {
         self.dir.path()
+    }
+
+    pub(super) fn temp_dir(&self) -> Arc<TempDir> {
+        Arc::clone(&self.dir)
     }
 
     /// The secret of this start.

@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use http::Method;
@@ -10,6 +11,7 @@ use temps_plugin_host::{
 };
 use temps_plugin_schema::Dialect;
 
+use super::attach::{Attached, OUT_OF_SIGHT};
 use super::{Channel, Cx, Plan, Raw, Request, Response};
 use crate::model::Stop;
 use crate::transcript::Tape;
@@ -34,26 +36,62 @@ pub struct Timing {
 /// A running plugin. Clones are the same process; the check's context ends it.
 #[derive(Clone)]
 pub struct Plugin {
-    running: Arc<RunningPlugin>,
+    life: Life,
+    http: PluginHttp,
+    health_path: String,
     plan: Plan,
     timing: Timing,
     tape: Tape,
     timeout_scale: f64,
 }
 
+/// Who has the process in hand.
+#[derive(Clone)]
+enum Life {
+    /// This suite, which started it.
+    Started(Arc<RunningPlugin>),
+    /// Somebody else: there is a socket and nothing besides.
+    Attached {
+        plugin: Arc<Attached>,
+        /// Set once a check has asked for what only whoever started the process can see.
+        out_of_sight: Arc<AtomicBool>,
+    },
+}
+
 impl fmt::Debug for Plugin {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.running.fmt(f)
+        match &self.life {
+            Life::Started(running) => running.fmt(f),
+            Life::Attached { .. } => self.http.fmt(f),
+        }
     }
 }
 
 impl Plugin {
     pub(super) fn new(running: RunningPlugin, plan: &Plan, timing: Timing, cx: &Cx) -> Self {
         Self {
-            running: Arc::new(running),
+            http: running.http().clone(),
+            health_path: running.manifest().health_path.clone(),
+            life: Life::Started(Arc::new(running)),
             plan: plan.clone(),
             timing,
             tape: cx.tape.clone(),
+            timeout_scale: cx.subject.timeout_scale(),
+        }
+    }
+
+    /// A plugin that somebody else has started, as one check sees it.
+    pub(super) fn attached(plugin: &Arc<Attached>, cx: &Cx) -> Self {
+        Self {
+            http: plugin.http.clone(),
+            health_path: cx.health_path().to_owned(),
+            life: Life::Attached {
+                plugin: Arc::clone(plugin),
+                out_of_sight: Arc::clone(&cx.out_of_sight),
+            },
+            plan: plugin.plan.clone(),
+            timing: Timing::default(),
+            tape: cx.subject.shared_tape.clone(),
             timeout_scale: cx.subject.timeout_scale(),
         }
     }
@@ -63,26 +101,45 @@ impl Plugin {
     }
 
     /// The host library's handle.
-    #[must_use]
-    pub fn running(&self) -> &RunningPlugin {
-        &self.running
+    ///
+    /// # Errors
+    /// [`Stop::Skipped`] when the suite has not started this process.
+    pub fn running(&self) -> Result<&RunningPlugin, Stop> {
+        self.process().ok_or_else(|| Stop::skip(OUT_OF_SIGHT))
+    }
+
+    /// The process, if it is this suite's. That it was asked for and is not there makes the check one
+    /// that was not made, whatever it concludes.
+    fn process(&self) -> Option<&RunningPlugin> {
+        match &self.life {
+            Life::Started(running) => Some(running),
+            Life::Attached { out_of_sight, .. } => {
+                out_of_sight.store(true, Ordering::Relaxed);
+                None
+            }
+        }
     }
 
     /// The host library's client.
     #[must_use]
     pub fn http(&self) -> &PluginHttp {
-        self.running.http()
+        &self.http
     }
 
     /// The dialect spoken.
     #[must_use]
     pub fn dialect(&self) -> Dialect {
-        self.running.dialect()
+        match &self.life {
+            Life::Started(running) => running.dialect(),
+            Life::Attached { plugin, .. } => plugin.dialect,
+        }
     }
 
     /// How it was started.
     #[must_use]
     pub fn plan(&self) -> &Plan {
+        // Where it is, what is in its data directory: others' business in one that was attached to.
+        self.process();
         &self.plan
     }
 
@@ -101,19 +158,22 @@ impl Plugin {
     /// The first line as it was written.
     #[must_use]
     pub fn first_line(&self) -> &str {
-        &self.running.handshake().announce_line
+        self.process().map_or("", |running| &running.handshake().announce_line)
     }
 
     /// The second line as it was written.
     #[must_use]
     pub fn ready_line(&self) -> &str {
-        &self.running.handshake().ready_line
+        self.process().map_or("", |running| &running.handshake().ready_line)
     }
 
-    /// Whether it has not ended.
+    /// Whether it has not ended, as far as that can be seen.
     #[must_use]
     pub fn lives(&self) -> bool {
-        self.running.ended().is_none()
+        match &self.life {
+            Life::Started(running) => running.ended().is_none(),
+            Life::Attached { .. } => true,
+        }
     }
 
     /// Sends a request and reads the whole response.
@@ -179,7 +239,7 @@ impl Plugin {
     /// # Errors
     /// As [`Plugin::send`].
     pub async fn health(&self) -> Result<Response, Stop> {
-        self.send(Request::get(&self.running.manifest().health_path)).await
+        self.send(Request::get(&self.health_path)).await
     }
 
     /// A connection for bytes that no client would send.
@@ -251,17 +311,20 @@ impl Plugin {
     /// What came over standard error, redacted.
     #[must_use]
     pub fn stderr(&self) -> Vec<String> {
-        self.running.stderr_tail()
+        self.process().map_or_else(Vec::new, RunningPlugin::stderr_tail)
     }
 
     /// How many lines came over standard error.
     #[must_use]
     pub fn stderr_lines(&self) -> u64 {
-        self.running.stderr_totals().lines
+        self.process().map_or(0, |running| running.stderr_totals().lines)
     }
 
     /// Waits until more than `before` lines have come over standard error.
     pub async fn stderr_grows(&self, before: u64, limit: Duration) -> bool {
+        if self.process().is_none() {
+            return false;
+        }
         let deadline = tokio::time::Instant::now() + limit;
         while self.stderr_lines() <= before {
             if tokio::time::Instant::now() >= deadline {
@@ -278,30 +341,32 @@ impl Plugin {
         limit: Duration,
         wanted: impl Fn(&str) -> bool,
     ) -> Option<String> {
-        self.running.wait_stderr(limit, wanted).await
+        self.process()?.wait_stderr(limit, wanted).await
     }
 
     /// What came over standard output after `ready`. Waits for the end of a process that has been
     /// told to stop.
     pub async fn stray_stdout(&self) -> Vec<String> {
-        self.running.wait_stray_stdout(self.limit(1), |_| false).await;
-        self.running.stray_stdout()
+        let Some(running) = self.process() else { return Vec::new() };
+        running.wait_stray_stdout(self.limit(1), |_| false).await;
+        running.stray_stdout()
     }
 
     /// How many lines of standard output and standard error had the secret in them.
     #[must_use]
     pub fn leaks(&self) -> u64 {
+        let Some(running) = self.process() else { return 0 };
         let handshake = [self.first_line(), self.ready_line()];
         let said = handshake.iter().filter(|line| line.contains(self.secret())).count();
-        said as u64 + self.running.stderr_totals().leaks + self.running.stray_stdout_totals().leaks
+        said as u64 + running.stderr_totals().leaks + running.stray_stdout_totals().leaks
     }
 
     /// Sends a signal.
     ///
     /// # Errors
-    /// [`Stop::Failed`] when the plugin has ended.
+    /// [`Stop::Failed`] when the plugin has ended, [`Stop::Skipped`] when it is somebody else's.
     pub fn signal(&self, signal: Signal) -> Result<(), Stop> {
-        self.running
+        self.running()?
             .signal(signal)
             .map_err(|e| Stop::failed("a plugin that lives until it is signalled", e.to_string()))
     }
@@ -311,14 +376,15 @@ impl Plugin {
     /// # Errors
     /// [`Stop::Failed`] when it does not.
     pub async fn exit(&self, limit: Duration) -> Result<Ended, Stop> {
-        let ended = self.running.wait_exit(limit).await.ok_or_else(|| {
+        let running = self.running()?;
+        let ended = running.wait_exit(limit).await.ok_or_else(|| {
             Stop::failed(
                 format!("the plugin ends within {} s", limit.as_secs_f64()),
                 "it still runs",
             )
         })?;
         // What it wrote last may still be on its way.
-        self.running.wait_stderr(self.limit(1), |_| false).await;
+        running.wait_stderr(self.limit(1), |_| false).await;
         Ok(ended)
     }
 
@@ -335,13 +401,17 @@ impl Plugin {
     /// is one over nothing.
     pub async fn discard(&self) {
         self.kill().await;
-        // There may be none.
-        let _ = std::fs::remove_file(&self.plan.socket);
+        if self.process().is_some() {
+            // There may be none.
+            let _ = std::fs::remove_file(&self.plan.socket);
+        }
     }
 
-    /// Kills it and waits for its end.
+    /// Kills it and waits for its end. One that somebody else has started is left alone.
     pub async fn kill(&self) {
-        self.running.kill();
-        self.running.wait_exit(AFTER_KILL).await;
+        if let Life::Started(running) = &self.life {
+            running.kill();
+            running.wait_exit(AFTER_KILL).await;
+        }
     }
 }

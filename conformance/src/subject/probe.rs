@@ -9,7 +9,7 @@ use temps_plugin_host::{StartError, StartErrorKind, Step};
 use temps_plugin_schema::{Dialect, Secret};
 
 use super::plan::{Base, Plan};
-use super::{Facts, Subject};
+use super::{Facts, Keep, KeepRoot, Subject};
 use crate::RunOptions;
 use crate::model::Stop;
 use crate::report::StartOutcome;
@@ -27,8 +27,14 @@ pub(crate) struct Probe {
 }
 
 /// Starts the plugin once in `dialect`.
-pub(crate) async fn probe(options: &RunOptions, dialect: Dialect) -> Probe {
-    let tape = Tape::default();
+pub(crate) async fn probe(
+    options: &RunOptions,
+    dialect: Dialect,
+    keep: Option<&Arc<KeepRoot>>,
+) -> Probe {
+    let first = keep.map(|root| Keep::below(root, "first-start", dialect));
+    let shared = keep.map(|root| Keep::below(root, "shared", dialect));
+    let tape = super::tape(first.as_ref());
     let base = match base(options, dialect) {
         Ok(base) => base,
         Err(failure) => {
@@ -39,20 +45,23 @@ pub(crate) async fn probe(options: &RunOptions, dialect: Dialect) -> Probe {
     };
     let begun = attempt(&base, dialect, &tape).await;
     let transcript = tape.transcript();
+    if let Some(first) = first {
+        first.transcript(&transcript);
+    }
     match begun {
         Ok(facts) => {
             let outcome = match &facts.refused {
                 None => StartOutcome::Started,
                 Some(reason) => StartOutcome::Failed { reason: reason.clone() },
             };
-            let subject = Some(Arc::new(Subject::new(base, facts)));
+            let subject = Some(Arc::new(Subject::new(base, facts, shared)));
             Probe { dialect, outcome, transcript, subject, suggests_other: false }
         }
         Err(failure) => {
             let suggests_other = failure.suggests_other;
             let facts = Facts { refused: Some(failure.reason.clone()), ..Facts::default() };
             let outcome = StartOutcome::Failed { reason: failure.reason };
-            let subject = Some(Arc::new(Subject::new(base, facts)));
+            let subject = Some(Arc::new(Subject::new(base, facts, shared)));
             Probe { dialect, outcome, transcript, subject, suggests_other }
         }
     }
@@ -92,10 +101,7 @@ fn base(options: &RunOptions, dialect: Dialect) -> Result<Base, Failed> {
     Ok(Base {
         program: find(options.command.first().map(OsStr::new).unwrap_or_default())?,
         args: options.command.get(1..).unwrap_or_default().to_vec(),
-        dialect,
-        timeout_scale: options.timeout_scale,
-        database_url: options.database_url.clone(),
-        config: options.config.clone(),
+        ..Base::of(options, dialect)
     })
 }
 

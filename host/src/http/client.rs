@@ -17,7 +17,8 @@ use super::body::{Body, Report, Tapped};
 use super::connector::Connector;
 use super::request::{RequestBuilder, Response, Signature};
 use super::{BoxError, HttpError};
-use crate::tap::{Direction, Tap, WireKind};
+use crate::redact::Redactor;
+use crate::tap::{Direction, Tap, WireKind, WireTap};
 
 /// How long an unused connection is kept.
 const IDLE: Duration = Duration::from_secs(60);
@@ -71,6 +72,20 @@ impl PluginHttp {
                 tap,
             }),
         }
+    }
+
+    /// A client for a plugin that somebody else has started. `tap` sees what passes, without the
+    /// secret.
+    #[must_use]
+    pub fn attach(
+        socket_path: &Path,
+        health_path: &str,
+        dialect: Dialect,
+        secret: Secret,
+        tap: Option<Arc<dyn WireTap>>,
+    ) -> Self {
+        let tap = Tap::new(tap, Redactor::new([secret.clone()]));
+        Self::new(socket_path, health_path, dialect, secret, tap)
     }
 
     /// A request to `target`, a path with or without a query, such as `/echo?x=1`.

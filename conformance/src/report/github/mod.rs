@@ -65,7 +65,7 @@ fn annotations(report: &RunReport) -> (Vec<Annotation>, Vec<Annotation>) {
         let kind = match Outcome::of(&row) {
             Outcome::Failed | Outcome::Fault => &mut errors,
             Outcome::Warned => &mut warnings,
-            Outcome::Passed | Outcome::Skipped => continue,
+            Outcome::Passed | Outcome::Known | Outcome::Skipped => continue,
         };
         let title = format!("{} ({})", row.check, row.dialect);
         kind.push(Annotation { title, text: as_text(&row) });

@@ -21,7 +21,9 @@ pub(super) fn markdown(report: &RunReport, room: usize) -> String {
         let _ = writeln!(out, "**{}:** {}\n", text(complaint.title), text(&complaint.text));
     }
     let rows = rows(report);
-    for wanted in [Outcome::Failed, Outcome::Fault, Outcome::Warned, Outcome::Skipped] {
+    for wanted in
+        [Outcome::Failed, Outcome::Fault, Outcome::Warned, Outcome::Known, Outcome::Skipped]
+    {
         let rows: Vec<&CheckResult> =
             rows.iter().map(AsRef::as_ref).filter(|row| Outcome::of(row) == wanted).collect();
         let left = room.saturating_sub(out.len());
@@ -37,14 +39,17 @@ pub(super) fn markdown(report: &RunReport, room: usize) -> String {
 fn heading(report: &RunReport) -> String {
     let counts = report.counts;
     let mut out = format!("## {}: {}\n\n", text(&report.subject()), report.verdict.name());
-    out.push_str("| passed | failed | warnings | skipped | runner faults | started in | time |\n");
-    out.push_str("|---:|---:|---:|---:|---:|---|---:|\n");
+    out.push_str(
+        "| passed | failed | warnings | known | skipped | runner faults | started in | time |\n",
+    );
+    out.push_str("|---:|---:|---:|---:|---:|---:|---|---:|\n");
     let _ = writeln!(
         out,
-        "| {} | {} | {} | {} | {} | {} | {:.1} s |\n",
+        "| {} | {} | {} | {} | {} | {} | {} | {:.1} s |\n",
         counts.passed,
         counts.failed,
         counts.warnings,
+        counts.known,
         counts.skipped,
         counts.faults,
         report.spoken(),

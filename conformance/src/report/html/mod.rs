@@ -79,7 +79,9 @@ fn source_hash(source: &str) -> String {
 
 fn heading(report: &RunReport) -> Markup {
     let tone = match report.verdict {
-        Verdict::Conformant if report.counts.warnings > 0 => "good warned",
+        Verdict::Conformant if report.counts.warnings > 0 || !report.objections.is_empty() => {
+            "good warned"
+        }
         Verdict::Conformant => "good",
         Verdict::NotConformant | Verdict::NeverStarted => "bad",
         Verdict::NothingRun | Verdict::RunnerFault => "odd",
@@ -96,6 +98,7 @@ fn heading(report: &RunReport) -> Markup {
                     (Outcome::Passed, counts.passed),
                     (Outcome::Failed, counts.failed),
                     (Outcome::Warned, counts.warnings),
+                    (Outcome::Known, counts.known),
                     (Outcome::Skipped, counts.skipped),
                     (Outcome::Fault, counts.faults),
                 ] {
