@@ -209,17 +209,17 @@ async fn run_all(
     options.progress.begin(jobs.len());
     let mut results: Vec<(usize, CheckResult)> = stream::iter(jobs.into_iter().enumerate())
         .map(|(number, (check, (dialect, subject), start))| async move {
-            let keep = keep.map(|root| Keep::below(root, check.id, *dialect));
+            let made = || keep.map(|root| Keep::below(root, check.id, *dialect));
             let result = match subject {
                 _ if check.slow && !options.slow => too_slow(check, *dialect),
                 Some(subject) if subject.refused().is_none() => {
-                    spawn_one(check, subject, keep, options.transcripts).await
+                    spawn_one(check, subject, made(), options.transcripts).await
                 }
                 Some(subject) if subject.announced() && judges_lines(check) => {
-                    spawn_one(check, subject, keep, options.transcripts).await
+                    spawn_one(check, subject, made(), options.transcripts).await
                 }
                 Some(subject) if check.needs == Needs::Process => {
-                    can_only_fail(spawn_one(check, subject, keep, options.transcripts).await)
+                    can_only_fail(spawn_one(check, subject, made(), options.transcripts).await)
                 }
                 _ => not_started(check, *dialect, start),
             };

@@ -1,4 +1,5 @@
-//! `cargo xtask defects`: `conformance/DEFECTS.md`, which defect is caught by which checks.
+//! `cargo xtask defects`: `conformance/DEFECTS.md`, which defect is caught by which checks, and
+//! `conformance/defects.json`, the same for `temps-plugin-conformance explain`.
 //!
 //! What is written is what the catalogue declares; `conformance/tests/defects.rs` holds it to be exact.
 
@@ -7,14 +8,15 @@ use std::fmt::Write as _;
 use std::fs;
 use std::process::{Command, Stdio};
 
-use serde::Deserialize;
 use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
 
 use crate::command::{self, Built, cargo, failed};
 use crate::error::XtaskError;
 use crate::repository;
 
 const TABLE: &str = "conformance/DEFECTS.md";
+const LIST: &str = "conformance/defects.json";
 const RUNNER: &str = "temps-plugin-conformance";
 const DEFECTIVE: &str = "temps-plugin-defective";
 
@@ -34,7 +36,7 @@ pub(crate) struct Args {
     full: bool,
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, Serialize)]
 struct Defect {
     id: String,
     what: String,
@@ -73,26 +75,41 @@ pub(crate) fn run(args: &Args) -> Result<(), XtaskError> {
         harness.args(["--package", RUNNER, "--test", "defects"]).env("DEFECTS_FULL", "1");
         command::run(&mut harness)?;
     }
-    let table = table()?;
-    let path = repository::path(TABLE);
-    let found = fs::read_to_string(&path).unwrap_or_default();
-    if args.check && found != table {
-        return Err(XtaskError::OutOfDate {
+    let mut stale = Vec::new();
+    for (file, text) in [(TABLE, table()?), (LIST, list()?)] {
+        let path = repository::path(file);
+        if fs::read_to_string(&path).unwrap_or_default() == text {
+            continue;
+        }
+        if args.check {
+            stale.push(file.to_owned());
+        } else {
+            fs::write(&path, text).map_err(XtaskError::file("write", &path))?;
+            println!("wrote {file}");
+        }
+    }
+    match stale.is_empty() {
+        true => Ok(()),
+        false => Err(XtaskError::OutOfDate {
             what: "the table of defects",
-            files: vec![TABLE.to_owned()],
+            files: stale,
             remedy: "cargo xtask defects",
-        });
+        }),
     }
-    if found != table {
-        fs::write(&path, table).map_err(XtaskError::file("write", &path))?;
-        println!("wrote {TABLE}");
-    }
-    Ok(())
 }
 
 /// Fails when the table is out of date.
 pub(crate) fn check() -> Result<(), XtaskError> {
     run(&Args { check: true, full: false })
+}
+
+/// The defects, as the runner carries them.
+fn list() -> Result<String, XtaskError> {
+    let built = command::build(&[DEFECTIVE.to_owned()], false)?;
+    let defects: Vec<Defect> = ask(&built, DEFECTIVE, &["--list-defects"])?;
+    let text = serde_json::to_string_pretty(&defects)
+        .map_err(|source| XtaskError::Json { path: LIST.to_owned(), source })?;
+    Ok(text + "\n")
 }
 
 fn table() -> Result<String, XtaskError> {

@@ -20,6 +20,8 @@ use crate::repository;
 
 /// Where the transcripts are.
 const FILE: &str = "conformance/explain/transcripts.json";
+/// Sample requests for any plugin of the everything profile.
+const SAMPLES: &str = "conformance/defective/conformance.toml";
 /// What is kept of a transcript that is too long to be read: its beginning and its end.
 const HEAD: usize = 16;
 const TAIL: usize = 8;

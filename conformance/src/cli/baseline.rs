@@ -72,8 +72,8 @@ pub(super) async fn main(command: BaselineCommand) -> ExitCode {
         args.expires.unwrap_or_else(|| today().saturating_add(i32::from(args.days).days()));
     let options = match args.plugin.options(args.command) {
         Ok(options) => options,
-        Err(why) => {
-            complain(why);
+        Err(error) => {
+            complain(error);
             return ExitCode::Usage;
         }
     };

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use clap::Args;
 use temps_plugin_schema::Dialect;
 
-use super::show;
+use super::{complain, show, tell};
 use crate::report::StartOutcome;
 use crate::requests::{Config, ConfigError, DEFAULT_FILE, json_schema, starter};
 use crate::subject::probe;
@@ -21,7 +21,7 @@ pub(super) fn load(named: Option<PathBuf>) -> Result<Option<Arc<Config>>, Config
     let path = match named {
         Some(path) => path,
         None if Path::new(DEFAULT_FILE).is_file() => {
-            anstream::eprintln!("taking ./{DEFAULT_FILE}; --config names another file");
+            tell(format_args!("taking ./{DEFAULT_FILE}; --config names another file"));
             DEFAULT_FILE.into()
         }
         None => return Ok(None),
@@ -48,24 +48,24 @@ pub(super) async fn init(args: InitArgs) -> ExitCode {
         return show(&format!("{:#}", json_schema()));
     }
     if args.config.exists() {
-        anstream::eprintln!("error: {}: it exists, and is left alone", args.config.display());
+        complain(format_args!("{}: it exists, and is left alone", args.config.display()));
         return ExitCode::Usage;
     }
     let text = match first_file(args.command).await {
         Ok(text) => text,
         Err(reason) => {
-            anstream::eprintln!("error: the plugin did not start: {reason}");
+            complain(format_args!("the plugin did not start: {reason}"));
             return ExitCode::NeverStarted;
         }
     };
     let created = OpenOptions::new().write(true).create_new(true).open(&args.config);
     match created.and_then(|mut file| file.write_all(text.as_bytes())) {
         Ok(()) => {
-            anstream::eprintln!("wrote {}", args.config.display());
+            tell(format_args!("wrote {}", args.config.display()));
             ExitCode::Conformant
         }
         Err(error) => {
-            anstream::eprintln!("error: {}: {error}", args.config.display());
+            complain(format_args!("{}: {error}", args.config.display()));
             ExitCode::Usage
         }
     }

@@ -10,6 +10,7 @@ use temps_plugin_schema::Dialect;
 use super::complain;
 use super::select::SelectArgs;
 use crate::report::{Progress, RunReport};
+use crate::requests::ConfigError;
 use crate::{ExitCode, MAX_JOBS, RunOptions, default_jobs, run};
 
 #[derive(Debug, Args)]
@@ -71,11 +72,7 @@ fn parse_jobs(text: &str) -> Result<usize, String> {
 
 impl PluginArgs {
     /// The options of a run of `command` that says on stderr how far it is.
-    ///
-    /// # Errors
-    /// When `conformance.toml` can't be taken; the text says why.
-    pub(super) fn options(self, command: Vec<OsString>) -> Result<RunOptions, String> {
-        let config = super::config::load(self.config).map_err(|error| error.to_string())?;
+    pub(super) fn options(self, command: Vec<OsString>) -> Result<RunOptions, ConfigError> {
         let [run, skip] = self.select.patterns();
         Ok(RunOptions {
             dialects: self.dialect.dialects(),
@@ -85,8 +82,8 @@ impl PluginArgs {
             jobs: self.jobs,
             timeout_scale: self.timeout_scale,
             database_url: self.database_url,
+            config: super::config::load(self.config)?,
             progress: Progress::on_stderr(std::io::stderr().is_terminal()),
-            config,
             ..RunOptions::new(command)
         })
     }

@@ -103,7 +103,10 @@ fn secret_from_stdin() -> Result<Secret, String> {
 pub(super) async fn main(args: RunArgs) -> ExitCode {
     let RunArgs { plugin, demands, output, command } = args;
     let prepared = output.prepare().map_err(|error| error.to_string());
-    let options = match prepared.and_then(|()| demands.apply(plugin.options(command)?)) {
+    let options = prepared
+        .and_then(|()| plugin.options(command).map_err(|error| error.to_string()))
+        .and_then(|options| demands.apply(options));
+    let options = match options {
         Ok(options) => RunOptions { transcripts: output.transcripts(), ..options },
         Err(why) => {
             complain(why);

@@ -49,8 +49,8 @@ pub struct Subject {
     shared_tape: Tape,
     /// The connections to a plugin that somebody else has started.
     attached: Option<Arc<Attached>>,
-    /// Whether the manifest is the plugin's own word.
-    announced: bool,
+    /// Whether what was said in the handshake is known.
+    knows_handshake: bool,
     /// Where what the shared plugin leaves is kept.
     keep: Option<Keep>,
 }
@@ -79,19 +79,27 @@ impl Subject {
     pub(crate) fn new(base: Base, facts: Facts, keep: Option<Keep>) -> Self {
         let shared_tape = tape(keep.as_ref());
         let shared = tokio::sync::Mutex::default();
-        Self { base, facts, shared, shared_tape, attached: None, announced: true, keep }
+        Self { base, facts, shared, shared_tape, attached: None, knows_handshake: true, keep }
     }
 
     /// A plugin that somebody else has started.
     fn attached(
         base: Base,
         facts: Facts,
-        announced: bool,
+        knows_handshake: bool,
         attached: Arc<Attached>,
         shared_tape: Tape,
     ) -> Self {
         let shared = tokio::sync::Mutex::default();
-        Self { base, facts, shared, shared_tape, attached: Some(attached), announced, keep: None }
+        Self {
+            base,
+            facts,
+            shared,
+            shared_tape,
+            attached: Some(attached),
+            knows_handshake,
+            keep: None,
+        }
     }
 
     /// Whether somebody else has started the plugin.
@@ -205,7 +213,7 @@ impl Cx {
 
     /// Remembers that the check looks at the handshake, where nobody has told what was said there.
     fn needs_announcement(&self) {
-        if !self.subject.announced {
+        if !self.subject.knows_handshake {
             self.out_of_sight.store(true, Ordering::Relaxed);
         }
     }
