@@ -32,7 +32,7 @@ use temps_plugin_conformance::{RunOptions, run};
 use temps_plugin_schema::Dialect;
 
 /// Checks that cost as much as all others together: they move megabytes or wait for slow handlers.
-const EXPENSIVE: [&str; 9] = [
+const EXPENSIVE: [&str; 10] = [
     "http/large-body",
     "channel/large-messages",
     "everything/large-body",
@@ -42,6 +42,7 @@ const EXPENSIVE: [&str; 9] = [
     "everything/slow-reader",
     "everything/drains",
     "everything/others-are-served",
+    "everything/call-given-up",
 ];
 
 /// Areas of checks whose defects are still to be written; one leaves the list with its last check.

@@ -5,9 +5,12 @@ use std::io;
 use serde_json::{Value, json};
 
 use crate::defects::{handshake, stdio as streams};
-use crate::manifest;
+use crate::manifest::manifest;
 use crate::plugin::Dialect;
 use crate::stdio::Handshake;
+
+/// HS-04: longest line, its end included.
+const LIMIT: usize = 2 * 1024 * 1024;
 
 /// Writes the first line.
 pub(crate) fn announce(out: &mut Handshake, dialect: Dialect) -> io::Result<()> {
@@ -32,14 +35,14 @@ pub(crate) fn announce(out: &mut Handshake, dialect: Dialect) -> io::Result<()> 
     }
     if handshake::FIRST_LINE_OVER_LIMIT.active() {
         let mut line = line;
-        line["padding"] = "x".repeat(2 * 1024 * 1024).into();
+        line["padding"] = "x".repeat(LIMIT).into();
         return out.line(&line);
     }
     out.line(&line)
 }
 
 fn first_line(dialect: Dialect) -> Value {
-    let mut manifest = manifest::manifest();
+    let mut manifest = manifest();
     match dialect {
         Dialect::One => {
             let kind =
@@ -66,12 +69,11 @@ fn first_line(dialect: Dialect) -> Value {
 }
 
 /// Writes the second and last line. The socket answers by now (HS-38).
-pub(crate) fn ready(out: &mut Handshake, dialect: Dialect) -> io::Result<()> {
+pub(crate) fn ready(out: &mut Handshake, dialect: Dialect, mut openapi: Value) -> io::Result<()> {
     if handshake::SILENT.active() {
         return Ok(());
     }
-    let mut line =
-        json!({"type": "ready", "ready": true, "has_ui": true, "openapi": manifest::openapi()});
+    let mut line = json!({"type": "ready", "ready": true, "has_ui": true});
     if dialect == Dialect::Two && !handshake::READY_WITHOUT_VERSION.active() {
         line["protocol_version"] = 2.into();
     }
@@ -82,13 +84,17 @@ pub(crate) fn ready(out: &mut Handshake, dialect: Dialect) -> io::Result<()> {
         line.as_object_mut().map(|line| line.remove("has_ui"));
     }
     if handshake::OPENAPI_AS_TEXT.active() {
-        line["openapi"] = line["openapi"].to_string().into();
+        openapi = openapi.to_string().into();
     }
     if handshake::OPENAPI_WITHOUT_VERSION.active() {
-        line["openapi"].as_object_mut().map(|document| document.remove("openapi"));
+        openapi.as_object_mut().map(|document| document.remove("openapi"));
     }
-    if handshake::READY_OVER_LIMIT.active() {
-        line["openapi"]["padding"] = "x".repeat(2 * 1024 * 1024).into();
-    }
-    out.line(&line)
+    let with_openapi = {
+        let mut line = line.clone();
+        line["openapi"] = openapi;
+        line
+    };
+    // HS-41, the line end included.
+    let fits = with_openapi.to_string().len() < LIMIT;
+    out.line(if fits || handshake::LARGE_OPENAPI_KEPT.active() { &with_openapi } else { &line })
 }

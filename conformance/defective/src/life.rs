@@ -12,7 +12,7 @@ use crate::arguments::Arguments;
 use crate::defects::{handshake as handshake_defect, launch, stdio as stdio_defect};
 use crate::plugin::{Dialect, Plugin};
 use crate::stop::Signals;
-use crate::{handshake, hooks, launch_line, log, server, socket, stop};
+use crate::{handshake, hooks, launch_line, log, manifest, server, socket, stop};
 
 /// CH-09: how long the first channel is waited for.
 const FIRST_CHANNEL: Duration = Duration::from_secs(30);
@@ -92,7 +92,10 @@ async fn live(arguments: Arguments) -> Result<i32, String> {
     let bound = socket::or_refuse(socket::bind(&arguments.socket_path))?;
     let serving = bound.map(|listener| tokio::spawn(server::serve(listener, Arc::clone(&plugin))));
     misbehave(&plugin, &mut out, &arguments.socket_path)?;
-    handshake::ready(&mut out, dialect).map_err(cannot_write)?;
+    // HT-12. Reserved routes win; whoever wrote the other one ought to know.
+    log::warn("the author's route /health is hidden by the reserved one");
+    let openapi = manifest::openapi(&plugin.data_dir);
+    handshake::ready(&mut out, dialect, openapi).map_err(cannot_write)?;
     misbehave_after_ready(&mut out);
     let main = tokio::spawn(start(Arc::clone(&plugin)));
     let too_late = tokio::time::sleep(FIRST_CHANNEL);

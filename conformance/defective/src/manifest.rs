@@ -1,5 +1,7 @@
 //! What the plugin says of itself (EP-01 to EP-08).
 
+use std::path::Path;
+
 use serde_json::{Value, json};
 
 /// The name of the plugin.
@@ -31,8 +33,17 @@ pub(crate) fn manifest() -> Value {
     })
 }
 
-/// The OpenAPI document of the routes a person may want to try.
-pub(crate) fn openapi() -> Value {
+/// The OpenAPI document of the routes a person may want to try; one that is too long for `ready` when
+/// the file `large-openapi` is in the data directory (EP-56).
+pub(crate) fn openapi(data_dir: &Path) -> Value {
+    let mut document = routes();
+    if data_dir.join("large-openapi").exists() {
+        document["info"]["description"] = "x".repeat(2 * 1024 * 1024).into();
+    }
+    document
+}
+
+fn routes() -> Value {
     let ok = json!({"responses": {"200": {"description": "Done"}}});
     json!({
         "openapi": "3.1.0",

@@ -108,10 +108,10 @@ defects! {
         NO_READY,
     )
     .only(2);
-    READY_OVER_LIMIT = defect(
-        "handshake/ready-over-limit",
-        "writes a `ready` of more than 2 MiB because of its `openapi`",
-        NO_READY,
+    LARGE_OPENAPI_KEPT = defect(
+        "handshake/large-openapi-kept",
+        "writes a `ready` of more than 2 MiB rather than leave `openapi` out",
+        &["everything/large-openapi"],
     );
     OPENAPI_AS_TEXT = defect(
         "handshake/openapi-as-text",

@@ -51,7 +51,7 @@ pub(crate) async fn answer(
         ("GET", "/panic") => trouble::fail(),
         ("POST", "/answer") => trouble::answer(exchange).await,
         ("POST", "/unread") => trouble::unread(exchange).await,
-        ("GET", crate::server::HEALTH) => exchange.answer(Reply::text(418, "never asked")).await,
+        (_, crate::server::HEALTH) => exchange.answer(Reply::text(418, "never asked")).await,
         ("GET", _) => return below(exchange, path).await,
         _ if KNOWN.contains(&path) => exchange.answer(Reply::text(405, "another method")).await,
         _ => return Ok(None),

@@ -61,8 +61,8 @@ pub(super) async fn bytes(exchange: &mut Exchange<'_>, n: &str) -> io::Result<An
 }
 
 pub(super) async fn broken(exchange: &mut Exchange<'_>, n: &str) -> io::Result<Answered> {
-    let Some(count) = count_of(n) else {
-        return exchange.answer(bad_request("a number of bytes is one from 0 to 1073741824")).await;
+    let Some(count) = count_of(n).filter(|count| *count > 0) else {
+        return exchange.answer(bad_request("a number of bytes is one from 1 to 1073741824")).await;
     };
     exchange.begin(200, &octets(), Framing::Chunked).await?;
     send_pattern(exchange, count).await?;
