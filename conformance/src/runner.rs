@@ -207,28 +207,16 @@ async fn run_all(
         })
         .collect();
     options.progress.begin(jobs.len());
-    let mut results: Vec<(usize, CheckResult)> = stream::iter(jobs.into_iter().enumerate())
-        .map(|(number, (check, (dialect, subject), start))| async move {
-            let made = || keep.map(|root| Keep::below(root, check.id, *dialect));
-            let result = match subject {
-                _ if check.slow && !options.slow => too_slow(check, *dialect),
-                Some(subject) if subject.refused().is_none() => {
-                    spawn_one(check, subject, made(), options.transcripts).await
-                }
-                Some(subject) if subject.announced() && judges_lines(check) => {
-                    spawn_one(check, subject, made(), options.transcripts).await
-                }
-                Some(subject) if check.needs == Needs::Process => {
-                    can_only_fail(spawn_one(check, subject, made(), options.transcripts).await)
-                }
-                _ => not_started(check, *dialect, start),
-            };
-            options.progress.finished(&result);
-            (number, result)
-        })
-        .buffer_unordered(options.jobs.max(1))
-        .collect()
-        .await;
+    let make = |(number, job)| make(number, job, options, keep);
+    // Slow checks do little but wait: they all begin at once and take no place from the others.
+    let (slow, quick): (Vec<_>, Vec<_>) =
+        jobs.into_iter().enumerate().partition(|(_, (check, ..))| check.slow && options.slow);
+    let (mut results, quick) = future::join(
+        future::join_all(slow.into_iter().map(make)),
+        stream::iter(quick).map(make).buffer_unordered(options.jobs.max(1)).collect::<Vec<_>>(),
+    )
+    .await;
+    results.extend(quick);
     options.progress.end();
     results.sort_by_key(|(number, _)| *number);
     results.into_iter().map(|(_, result)| result).collect()
@@ -249,6 +237,33 @@ fn can_only_fail(result: CheckResult) -> CheckResult {
         _ => result,
     }
 }
+
+async fn make(
+    number: usize,
+    (check, (dialect, subject), start): Job<'_>,
+    options: &RunOptions,
+    keep: Option<&Arc<KeepRoot>>,
+) -> (usize, CheckResult) {
+    let kept = || keep.map(|root| Keep::below(root, check.id, *dialect));
+    let result = match subject {
+        _ if check.slow && !options.slow => too_slow(check, *dialect),
+        Some(subject) if subject.refused().is_none() => {
+            spawn_one(check, subject, kept(), options.transcripts).await
+        }
+        Some(subject) if subject.announced() && judges_lines(check) => {
+            spawn_one(check, subject, kept(), options.transcripts).await
+        }
+        Some(subject) if check.needs == Needs::Process => {
+            can_only_fail(spawn_one(check, subject, kept(), options.transcripts).await)
+        }
+        _ => not_started(check, *dialect, start),
+    };
+    options.progress.finished(&result);
+    (number, result)
+}
+
+/// A check, what it is made on, and how the first start of that went.
+type Job<'a> = (&'static Check, &'a Subjects, &'a StartReport);
 
 /// The checks that need no more than the first line.
 const MANIFEST_AREA: &str = "manifest";
@@ -376,4 +391,75 @@ fn text_of(panic: &(dyn std::any::Any + Send)) -> &str {
         .copied()
         .or_else(|| panic.downcast_ref::<String>().map(String::as_str))
         .unwrap_or("with a value that is no text")
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::PathBuf;
+    use std::sync::LazyLock;
+
+    use tokio::sync::Barrier;
+
+    use super::*;
+    use crate::model::Evidence;
+    use crate::subject::{Base, Facts};
+
+    /// Everybody who has to be under way at the same time.
+    static ALL: LazyLock<Barrier> = LazyLock::new(|| Barrier::new(3));
+
+    fn in_dialect_one(checks: &'static [Check]) -> Vec<Selected> {
+        let dialects = vec![Dialect::One];
+        checks.iter().map(|check| Selected { check, dialects: dialects.clone() }).collect()
+    }
+
+    async fn meet() -> Verdict {
+        ALL.wait().await;
+        Ok(Evidence::saw("the others"))
+    }
+
+    #[tokio::test]
+    async fn slow_checks_take_no_place_from_others_or_each_other() {
+        const MEET: Check = Check::must("test/meet", "", &[], |_| Box::pin(meet()));
+        static CHECKS: [Check; 3] = [MEET, MEET.slow(), MEET.slow()];
+        let options = RunOptions { slow: true, jobs: 1, ..RunOptions::new(["plugin"]) };
+        let base = Base {
+            program: PathBuf::from("plugin"),
+            args: Vec::new(),
+            dialect: Dialect::One,
+            timeout_scale: 1.0,
+            database_url: None,
+            config: None,
+        };
+        let subject = Some(Arc::new(Subject::new(base, Facts::default(), None)));
+        let start = StartReport {
+            dialect: Dialect::One,
+            outcome: StartOutcome::Started,
+            transcript: Transcript::default(),
+        };
+        let checks = in_dialect_one(&CHECKS);
+        let subjects = [(Dialect::One, subject)];
+        let run = run_all(&checks, &subjects, std::slice::from_ref(&start), &options, None);
+        let results = tokio::time::timeout(Duration::from_secs(60), run).await.unwrap();
+        assert!(results.iter().all(|result| matches!(result.status, Status::Passed { .. })));
+        assert_eq!(results.len(), 3);
+    }
+
+    #[tokio::test]
+    async fn slow_checks_are_made_only_when_asked_for() {
+        static CHECKS: [Check; 1] =
+            [Check::must("test/never", "", &[], |_| Box::pin(std::future::pending())).slow()];
+        let options = RunOptions::new(["plugin"]);
+        let start = StartReport {
+            dialect: Dialect::One,
+            outcome: StartOutcome::Started,
+            transcript: Transcript::default(),
+        };
+        let checks = in_dialect_one(&CHECKS);
+        let results =
+            run_all(&checks, &[(Dialect::One, None)], std::slice::from_ref(&start), &options, None)
+                .await;
+        assert!(
+            matches!(&results[0].status, Status::Skipped { reason } if reason.contains("--slow"))
+        );
+    }
 }

@@ -83,21 +83,6 @@ pub const REASONS: &[Reason] = &[
         text: "it binds the host as a proxy or a supervisor, which stands above all that a plugin sees",
     },
     Reason {
-        rules: &["HS-36", "CH-09", "CH-11"],
-        text: "seeing it takes more than 30 s of waiting in each run; the tests of an SDK \
-               prove it with a shorter limit or a paused clock",
-    },
-    Reason {
-        rules: &["LC-05"],
-        text: "seeing it takes more than 10 s of waiting in each run; the tests of an SDK \
-               prove it with a shorter limit or a paused clock",
-    },
-    Reason {
-        rules: &["CH-51"],
-        text: "seeing it takes more than 60 s of waiting in each run; the tests of an SDK \
-               prove it with a paused clock",
-    },
-    Reason {
         rules: &["CH-10"],
         text: "it is about an author's option of an SDK, which is set at build time; the \
                tests of that SDK prove it",
@@ -122,7 +107,7 @@ pub const REASONS: &[Reason] = &[
         text: "it needs an author who makes that mistake; the tests of an SDK prove it",
     },
     Reason {
-        rules: &["EV-14", "HS-43", "MF-33"],
+        rules: &["HS-43", "MF-33"],
         text: "it permits something; a plugin that does it and one that does not are both \
                conformant, and other checks let both pass",
     },

@@ -121,6 +121,30 @@ async fn refuses_what_is_no_event(cx: Cx) -> Verdict {
     Ok(evidence)
 }
 
+async fn odd_project_ids(cx: Cx) -> Verdict {
+    let plugin = cx.running().await?;
+    let mut evidence =
+        Evidence::saw(taken(&plugin, "an event", post(&plugin, event().to_string())).await?);
+    let odd = [
+        ("a text", json!("7")),
+        ("a fraction", json!(7.5)),
+        ("2^31", json!(1_u64 << 31)),
+        ("2^64 - 1", json!(u64::MAX)),
+        ("a list", json!([7])),
+    ];
+    for (what, project_id) in odd {
+        let mut event = event();
+        event["project_id"] = project_id;
+        let status = plugin.send(post(&plugin, event.to_string())).await?.status;
+        let decided = status == 200 || status == 400;
+        ensure(decided, format!("200 or 400 to an event whose project_id is {what}"), || {
+            status.to_string()
+        })?;
+        evidence.add(format!("an event whose project_id is {what}: {status}"));
+    }
+    Ok(evidence)
+}
+
 /// The table.
 pub const CHECKS: &[Check] = &[
     Check::must("events/taken", "an event is answered with 200", &["EV-32"], |cx| {
@@ -138,6 +162,14 @@ pub const CHECKS: &[Check] = &[
         |cx| Box::pin(is_lenient(cx)),
     )
     .needs(Needs::Running),
+    Check::must(
+        "events/odd-project-ids",
+        "an odd project_id is taken or refused",
+        &["EV-14"],
+        |cx| Box::pin(odd_project_ids(cx)),
+    )
+    .needs(Needs::Running)
+    .may(),
     Check::must(
         "events/refused",
         "what is no event is 400 with a reason",

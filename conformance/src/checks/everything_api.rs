@@ -92,7 +92,15 @@ async fn errors(cx: Cx) -> Verdict {
     let plugin = cx.fresh().await?;
     let mut channel = plugin.dial().await?;
     let mut evidence = Evidence::default();
-    for code in ["permission_denied", "unauthenticated", "invalid_params"] {
+    for code in [
+        "method_not_found",
+        "invalid_params",
+        "permission_denied",
+        "not_found",
+        "internal",
+        "unauthenticated",
+        "conformance_code",
+    ] {
         let ask = json!({"method": "GET", "path": "/api/projects"});
         let answer = |call: &temps_plugin_schema::channel::Request| {
             crate::subject::reply(cx.dialect(), call.id, &call.method, Err((code, "no")))

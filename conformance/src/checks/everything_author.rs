@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use bytes::Bytes;
 use temps_plugin_host::HttpError;
 
-use super::everything_http::{GROWTH_KIB, resident_kib};
+use super::everything_http::GROWTH_KIB;
 use super::prelude::*;
 
 /// Most bytes that a plugin may take of a body that nobody reads: what sockets and parsers hold, many
@@ -57,10 +57,9 @@ async fn offer(cx: &Cx, plugin: &Plugin, target: &str) -> Result<(usize, u16, By
 async fn unread_body(cx: Cx) -> Verdict {
     let plugin = cx.fresh().await?;
     plugin.dial().await?.ping().await?;
-    let pid = plugin.running()?.pid();
-    let before = resident_kib(pid);
+    let before = plugin.resident_kib();
     let (taken, status, body) = offer(&cx, &plugin, &format!("/unread?ms={UNREAD_MS}")).await?;
-    let after = resident_kib(pid);
+    let after = plugin.resident_kib();
     ensure(status == 200 && &body[..] == br#"{"read":0}"#, "200 and {\"read\":0}", || {
         format!("{status} {}", String::from_utf8_lossy(&body))
     })?;

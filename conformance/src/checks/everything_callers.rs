@@ -1,5 +1,7 @@
 //! The everything profile: who is asking, and when that is believed.
 
+use std::collections::BTreeSet;
+
 use super::prelude::*;
 
 const ID: &str = "conf-7";
@@ -109,6 +111,86 @@ async fn unverified(cx: Cx) -> Verdict {
     Ok(evidence)
 }
 
+/// The three identity headers that bit by bit make up `subset`.
+fn identity(subset: usize) -> Vec<(&'static str, &'static str)> {
+    let headers =
+        [("x-temps-user-id", ID), ("x-temps-user-email", EMAIL), ("x-temps-user-role", "admin")];
+    headers
+        .into_iter()
+        .enumerate()
+        .filter(|(bit, _)| subset >> bit & 1 == 1)
+        .map(|(_, h)| h)
+        .collect()
+}
+
+async fn spoofing(cx: Cx) -> Verdict {
+    let plugin = cx.running().await?;
+    let secret = plugin.secret().to_owned();
+    let proofs = [
+        ("the signature", whoami()),
+        ("no signature", whoami().unsigned()),
+        ("a wrong signature", whoami().signature("conformance-wrong-signature-0123456789")),
+        ("the secret as x-temps-auth", whoami().unsigned().header("x-temps-auth", &secret)),
+        (
+            "the secret with underscores",
+            whoami().unsigned().header("x_temps_auth_signature", &secret),
+        ),
+    ];
+    let mut evidence = Evidence::default();
+    for (proof, request) in proofs {
+        let mut seen = BTreeSet::new();
+        for subset in 0..8 {
+            let headers = identity(subset);
+            let asked = headers
+                .iter()
+                .fold(request.clone(), |request, (name, value)| request.header(name, value));
+            let response = plugin.send(asked).await?;
+            let what = format!("{} of 3 identity headers with {proof}", headers.len());
+            if proof == "the signature" {
+                let all = headers.len() == 3;
+                let caller = if all { somebody("admin", &[]) } else { nobody() };
+                let got = response.json(200)?;
+                ensure(got == caller, format!("{caller} for {what}"), || got.to_string())?;
+                seen.insert(if all { "signed in" } else { "nobody" });
+                continue;
+            }
+            // Dialect 1 serves who proves nothing, as nobody, unless its author wants a signature.
+            let may_serve = cx.dialect() == Dialect::One && proof != "a wrong signature";
+            if response.status == 401 || !may_serve {
+                ensure(response.status == 401, format!("401 to {what}"), || response.text())?;
+                seen.insert("401");
+            } else {
+                let got = response.json(200)?;
+                ensure(got == nobody(), format!("{} for {what}", nobody()), || got.to_string())?;
+                seen.insert("nobody");
+            }
+        }
+        evidence.add(format!("8 subsets of the identity headers with {proof}: {seen:?}"));
+    }
+    Ok(evidence)
+}
+
+async fn in_trailers(cx: Cx) -> Verdict {
+    let plugin = cx.running().await?;
+    let whole = whoami().caller(ID, EMAIL, "user");
+    let mut evidence =
+        Evidence::saw(expect(&plugin, "headers", whole, &somebody("user", &[])).await?);
+    let lines: String =
+        identity(7).iter().map(|(name, value)| format!("{name}: {value}\r\n")).collect();
+    let text = format!(
+        "GET /whoami HTTP/1.1\r\nhost: plugin\r\nx-temps-auth-signature: {}\r\n\
+         transfer-encoding: chunked\r\n\r\n2\r\nhi\r\n0\r\n{lines}\r\n",
+        plugin.secret()
+    );
+    let response = plugin.raw().await?.request(&text).await?;
+    let seen: Value = serde_json::from_slice(&response.body).unwrap_or_default();
+    ensure(seen == nobody(), format!("{} for an identity in trailers", nobody()), || {
+        format!("{} {seen}", response.status)
+    })?;
+    evidence.add("the same in trailers: nobody");
+    Ok(evidence)
+}
+
 async fn private(cx: Cx) -> Verdict {
     let plugin = cx.running().await?;
     let caller = Request::get("/private").caller(ID, EMAIL, "reader");
@@ -156,6 +238,20 @@ pub const CHECKS: &[Check] = &[
         |cx| Box::pin(unverified(cx)),
     )
     .only(Dialect::One)
+    .needs(Needs::Everything),
+    Check::must(
+        "everything/caller-spoofing",
+        "no part of an identity and no half proof makes a caller",
+        &["AU-02", "AU-03", "AU-11", "AU-14", "AU-23", "AU-24", "AU-25", "EP-29"],
+        |cx| Box::pin(spoofing(cx)),
+    )
+    .needs(Needs::Everything),
+    Check::must(
+        "everything/caller-in-trailers",
+        "an identity in trailers is none",
+        &["AU-23", "EP-29"],
+        |cx| Box::pin(in_trailers(cx)),
+    )
     .needs(Needs::Everything),
     Check::must("everything/private", "a private route wants a caller", &["EP-30"], |cx| {
         Box::pin(private(cx))

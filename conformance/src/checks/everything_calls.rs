@@ -171,19 +171,26 @@ async fn error_codes(cx: Cx) -> Verdict {
     if cx.dialect() == Dialect::Two {
         codes.push("unauthenticated");
     }
-    codes.push("conformance_code");
+    codes.extend(["conformance_code", "quota.exceeded"]);
     let mut evidence = Evidence::default();
-    for code in codes {
-        let answer = |call: &Call| {
-            reply(cx.dialect(), call.id, &call.method, Err((code, "conformance says no")))
-        };
-        let (_, seen) = call(&plugin, &mut channel, post("/call", &get_project(1)), answer).await?;
-        let error = &seen["err"];
-        let right = error["kind"] == "remote" && error["code"] == code;
-        ensure(right, format!("kind remote and code {code}"), || seen.to_string())?;
-        let message = error["message"].as_str().unwrap_or_default();
-        ensure(message.contains("conformance says no"), "the host's message", || seen.to_string())?;
-        evidence.add(format!("{code}: {message}"));
+    for (method, params, _) in results(cx.dialect()) {
+        for code in &codes {
+            let answer = |call: &Call| {
+                reply(cx.dialect(), call.id, &call.method, Err((code, "conformance says no")))
+            };
+            let request = post("/call", &json!({"method": method, "params": params}));
+            let (_, seen) = call(&plugin, &mut channel, request, answer).await?;
+            let error = &seen["err"];
+            let right = error["kind"] == "remote" && error["code"] == *code;
+            ensure(right, format!("kind remote and code {code} for {method}"), || {
+                seen.to_string()
+            })?;
+            let message = error["message"].as_str().unwrap_or_default();
+            ensure(message.contains("conformance says no"), "the host's message", || {
+                seen.to_string()
+            })?;
+        }
+        evidence.add(format!("{method}: {} codes with their message", codes.len()));
     }
     let after =
         call(&plugin, &mut channel, post("/call", &get_project(1)), ok(cx.dialect(), project(1)))
@@ -261,7 +268,7 @@ async fn slow_delays_none(cx: Cx) -> Verdict {
     Ok(Evidence::saw("three calls were answered while a fourth waited"))
 }
 
-fn expect_kind(seen: &Value, kind: &str) -> Result<(), Stop> {
+pub(super) fn expect_kind(seen: &Value, kind: &str) -> Result<(), Stop> {
     ensure(seen["err"]["kind"] == kind, format!("an error of kind {kind}"), || seen.to_string())?;
     ensure(seen["err"]["code"].is_null(), "a null code", || seen.to_string())
 }

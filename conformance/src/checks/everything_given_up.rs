@@ -8,7 +8,6 @@ use temps_plugin_schema::channel::Request as Call;
 
 use super::everything_calls::{call, get_project, ok, post, project};
 use super::everything_events::{event, ids, recorded};
-use super::everything_http::resident_kib;
 use super::prelude::*;
 use crate::subject::reply;
 
@@ -90,7 +89,6 @@ fn large_project(id: u64) -> Value {
 async fn calls_given_up(cx: Cx) -> Verdict {
     let plugin = cx.fresh().await?;
     let mut channel = plugin.dial().await?;
-    let pid = plugin.running()?.pid();
     // The witness, and what taking large replies costs once.
     for id in 1..=AT_ONCE {
         let answer = ok(cx.dialect(), large_project(id));
@@ -98,7 +96,7 @@ async fn calls_given_up(cx: Cx) -> Verdict {
             call(&plugin, &mut channel, post("/call", &get_project(id)), answer).await?;
         ensure(seen["ok"]["id"] == id, "a large reply that is taken", || "another".into())?;
     }
-    let Some(before) = resident_kib(pid) else {
+    let Some(before) = plugin.resident_kib() else {
         return Err(Stop::skip("there is no /proc to read the plugin's memory from"));
     };
     let mut late_replies = 0;
@@ -120,7 +118,7 @@ async fn calls_given_up(cx: Cx) -> Verdict {
         }
         channel.ping().await?;
     }
-    let growth = resident_kib(pid).unwrap_or(before).saturating_sub(before);
+    let growth = plugin.resident_kib().unwrap_or(before).saturating_sub(before);
     ensure(growth < KEPT_KIB, format!("less than {KEPT_KIB} KiB more"), || {
         format!("{growth} KiB more after {late_replies} late replies of 512 KiB")
     })?;

@@ -5,7 +5,8 @@ use std::time::Duration;
 use temps_plugin_host::{Dial, Signal};
 
 use super::prelude::*;
-use super::stop::{DRAINED, orderly};
+use super::stop::{AT_ONCE, DRAINED, READ, goes_on, orderly, refuses_connections};
+use crate::subject::Raw;
 
 const POLL: Duration = Duration::from_millis(5);
 
@@ -80,9 +81,11 @@ async fn lifecycle(cx: Cx) -> Verdict {
 }
 
 /// Sends a request to a slow handler and makes sure that it has been read.
-async fn slow_request(plugin: &Plugin, ms: u32) -> Result<crate::subject::Raw, Stop> {
+pub(super) async fn slow_request(plugin: &Plugin, ms: u32) -> Result<Raw, Stop> {
     let mut raw = plugin.raw().await?;
     let secret = plugin.secret();
+    // A connection that has been served is one that is read.
+    raw.request("GET /health HTTP/1.1\r\nhost: plugin\r\n\r\n").await?;
     let head = format!(
         "GET /slow?ms={ms} HTTP/1.1\r\nhost: plugin\r\nx-temps-auth-signature: {secret}\r\n\r\n"
     );
@@ -94,35 +97,45 @@ async fn slow_request(plugin: &Plugin, ms: u32) -> Result<crate::subject::Raw, S
     Ok(raw)
 }
 
-/// Waits until the plugin refuses connections: the sign that it has begun to stop.
-async fn refuses_connections(cx: &Cx, plugin: &Plugin) -> Result<(), Stop> {
-    let deadline = tokio::time::Instant::now() + cx.limit(3);
-    while let Ok(stream) = plugin.http().connect_raw().await {
-        drop(stream);
-        if tokio::time::Instant::now() >= deadline {
-            return Err(Stop::failed(
-                "no new connections once the plugin has begun to stop",
-                "they are accepted",
-            ));
-        }
-        tokio::time::sleep(POLL).await;
-    }
-    Ok(())
+/// A request under way whose end is in our hands: its body is not complete.
+async fn open_request(plugin: &Plugin, path: &str) -> Result<Raw, Stop> {
+    let mut raw = plugin.raw().await?;
+    let head = format!(
+        "POST {path} HTTP/1.1\r\nhost: plugin\r\nx-temps-auth-signature: {}\r\n\
+         expect: 100-continue\r\ntransfer-encoding: chunked\r\n\r\n5\r\nbegin\r\n",
+        plugin.secret()
+    );
+    raw.write(head.as_bytes()).await?;
+    Ok(raw)
 }
 
 async fn drains(cx: Cx) -> Verdict {
     let plugin = cx.fresh().await?;
     plugin.dial().await?.ping().await?;
-    let mut slow = slow_request(&plugin, 1200).await?;
+    // One whose response has begun, and one whose handler waits for more.
+    let mut streaming = open_request(&plugin, "/stream/echo").await?;
+    let begun = streaming.until(b"begin").await?;
+    let mut waiting = open_request(&plugin, "/echo").await?;
+    waiting.continued(READ).await;
     plugin.signal(Signal::TERM)?;
     refuses_connections(&cx, &plugin).await?;
-    ensure(plugin.lives(), "a plugin that finishes what is under way", || "it has ended".into())?;
-    let response = slow.response().await?;
-    let whole = response.status == 200 && response.body == br#"{"slept_ms":1200}"#;
-    ensure(whole, "the whole response of a request under way", || response.head.clone())?;
+    goes_on(&plugin).await?;
+    waiting.write(b"3\r\nend\r\n0\r\n\r\n").await?;
+    let response = waiting.response().await?;
+    let seen: Value = serde_json::from_slice(&response.body).unwrap_or_default();
+    ensure(
+        response.status == 200 && seen["body_length"] == 8,
+        "the whole response of a request whose handler waited",
+        || format!("{} {seen}", response.status),
+    )?;
+    goes_on(&plugin).await?;
+    streaming.write(b"3\r\nend\r\n0\r\n\r\n").await?;
+    streaming.until(b"end\r\n0\r\n\r\n").await?;
     let ended = plugin.exit(cx.limit(DRAINED)).await?;
     Ok(Evidence::saw(format!(
-        "no new connections, the response under way was whole, {}",
+        "no new connections; a response that had begun ({} bytes) and one that had not were both \
+         finished; {}",
+        begun.len(),
         orderly(plugin.plan(), &ended)?
     )))
 }
@@ -130,12 +143,12 @@ async fn drains(cx: Cx) -> Verdict {
 async fn second_signal(cx: Cx) -> Verdict {
     let plugin = cx.fresh().await?;
     plugin.dial().await?.ping().await?;
-    let _slow = slow_request(&plugin, 8000).await?;
+    let _slow = slow_request(&plugin, 60_000).await?;
     plugin.signal(Signal::TERM)?;
     refuses_connections(&cx, &plugin).await?;
     ensure(plugin.lives(), "a plugin that drains", || "it has ended".into())?;
     plugin.signal(Signal::TERM)?;
-    let ended = plugin.exit(cx.limit(2)).await?;
+    let ended = plugin.exit(cx.limit(AT_ONCE)).await?;
     Ok(Evidence::saw(format!("it {} at once on the second signal", ended.exit)))
 }
 

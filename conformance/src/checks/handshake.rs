@@ -110,6 +110,8 @@ async fn hello_before_stdin(cx: Cx) -> Verdict {
 }
 
 async fn needs_a_socket(cx: Cx) -> Verdict {
+    // The witness: the same plugin becomes ready where it can listen.
+    cx.fresh().await?.kill().await;
     let mut plan = cx.plan()?;
     plan.socket = plan.dir().join("no-such-directory").join("p.sock");
     let mut process = cx.spawn(&plan).await?;

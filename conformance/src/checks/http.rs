@@ -1,5 +1,6 @@
 //! Every request gets an answer, whatever it looks like.
 
+use super::auth::{event, signed_is_let_in};
 use super::prelude::*;
 use temps_plugin_schema::limits::BODY_FLOOR_BYTES;
 
@@ -84,6 +85,70 @@ async fn odd_paths(cx: Cx) -> Verdict {
     Ok(evidence)
 }
 
+async fn split_requests(cx: Cx) -> Verdict {
+    let plugin = cx.running().await?;
+    let head = format!(
+        "POST {NOWHERE} HTTP/1.1\r\nhost: plugin\r\nx-temps-auth-signature: {}\r\n\
+         transfer-encoding: chunked\r\n\r\n2\r\nhi\r\n0\r\n\r\n",
+        plugin.secret()
+    );
+    let mut raw = plugin.raw().await?;
+    let whole = raw.request(&head).await?.status;
+    for byte in head.as_bytes() {
+        raw.write(&[*byte]).await?;
+        tokio::task::yield_now().await;
+    }
+    let split = raw.response().await?.status;
+    ensure(split == whole, format!("{whole}, as when it came in one piece"), || split.to_string())?;
+    Ok(Evidence::saw(format!("a request of {} bytes, one by one: {split}", head.len())))
+}
+
+async fn pipelined_requests(cx: Cx) -> Verdict {
+    let plugin = cx.running().await?;
+    let secret = plugin.secret();
+    let health = format!("GET {} HTTP/1.1\r\nhost: plugin\r\n\r\n", cx.health_path());
+    let refused = format!(
+        "GET {NOWHERE} HTTP/1.1\r\nhost: plugin\r\nx-temps-auth-signature: x{secret}\r\n\r\n"
+    );
+    let mut raw = plugin.raw().await?;
+    raw.write([health.as_str(), &refused, &health, &refused, &health].concat().as_bytes()).await?;
+    let mut seen = Vec::new();
+    for _ in 0..5 {
+        seen.push(raw.response().await?.status);
+    }
+    ensure(seen == [200, 401, 200, 401, 200], "200, 401, 200, 401, 200", || format!("{seen:?}"))?;
+    Ok(Evidence::saw(format!("five requests in one write: {seen:?}, in their order")))
+}
+
+async fn odd_headers(cx: Cx) -> Verdict {
+    let plugin = cx.running().await?;
+    let many: String = (0..90).map(|number| format!("x-conf-{number}: {number}\r\n")).collect();
+    let cases = [
+        ("90 headers", many),
+        ("a header of 16 KiB", format!("x-conf-long: {}\r\n", "x".repeat(16 * 1024))),
+        ("a header of 1 MiB", format!("x-conf-long: {}\r\n", "x".repeat(1024 * 1024))),
+        ("an empty header", "x-conf-empty:\r\n".to_owned()),
+        ("a header that is no ASCII", "x-conf-text: \u{e4}\u{20ac}\r\n".to_owned()),
+        ("an expectation nobody knows", "expect: conformance\r\n".to_owned()),
+        ("an upgrade nobody knows", "connection: upgrade\r\nupgrade: conformance\r\n".to_owned()),
+        ("a name with a blank", "x conf: 1\r\n".to_owned()),
+        ("a line that is no header", "conformance\r\n".to_owned()),
+    ];
+    let mut evidence = Evidence::default();
+    for (what, lines) in cases {
+        let secret = plugin.secret();
+        let text = format!(
+            "GET {NOWHERE} HTTP/1.1\r\nhost: plugin\r\nx-temps-auth-signature: {secret}\r\n{lines}\r\n"
+        );
+        let status = plugin.raw().await?.request(&text).await?.status;
+        ensure((200..600).contains(&status), format!("a response to {what}"), || {
+            status.to_string()
+        })?;
+        evidence.add(format!("{what}: {status}"));
+    }
+    Ok(evidence)
+}
+
 async fn large_body(cx: Cx) -> Verdict {
     let plugin = cx.running().await?;
     let mut evidence = Evidence::default();
@@ -157,7 +222,10 @@ async fn peer_goes_away(cx: Cx) -> Verdict {
 
 async fn events_is_reserved(cx: Cx) -> Verdict {
     let plugin = cx.running().await?;
-    let mut evidence = Evidence::default();
+    let request = Request::post("/_events").with_event_auth(&plugin).json(&event());
+    let status = plugin.send(request).await?.status;
+    ensure(status == 200, "200 to POST of an event at /_events", || status.to_string())?;
+    let mut evidence = Evidence::saw("POST /_events: 200");
     for method in ["GET", "PUT", "DELETE"] {
         let status =
             plugin.send(Request::new(method, "/_events").with_event_auth(&plugin)).await?.status;
@@ -169,7 +237,7 @@ async fn events_is_reserved(cx: Cx) -> Verdict {
 
 async fn channel_is_reserved(cx: Cx) -> Verdict {
     let plugin = cx.running().await?;
-    let mut evidence = Evidence::default();
+    let mut evidence = Evidence::saw(signed_is_let_in(&plugin).await?);
     for (method, path) in
         [("GET", "/_temps/channel"), ("POST", "/_temps/channel"), ("GET", "/_temps/else")]
     {
@@ -203,6 +271,24 @@ pub const CHECKS: &[Check] = &[
     .needs(Needs::Running),
     Check::must("http/odd-paths", "every path gets a response", &["HT-07"], |cx| {
         Box::pin(odd_paths(cx))
+    })
+    .needs(Needs::Running),
+    Check::must(
+        "http/split-requests",
+        "a request that comes byte by byte is a request",
+        &["HT-01", "HT-07"],
+        |cx| Box::pin(split_requests(cx)),
+    )
+    .needs(Needs::Running),
+    Check::must(
+        "http/pipelined-requests",
+        "requests that come in one piece are answered in order",
+        &["HT-01", "HT-02", "HT-07"],
+        |cx| Box::pin(pipelined_requests(cx)),
+    )
+    .needs(Needs::Running),
+    Check::must("http/odd-headers", "whatever the headers, a response", &["HT-07"], |cx| {
+        Box::pin(odd_headers(cx))
     })
     .needs(Needs::Running),
     Check::must("http/large-body", "a body of 16 MiB gets a response", &["HT-07"], |cx| {

@@ -205,6 +205,46 @@ async fn taken_in_pieces(cx: Cx) -> Verdict {
     Ok(Evidence::saw(launched(&cx, &plan, "a launch line in pieces", &pieces, true).await?))
 }
 
+/// Every read of the plugin gets one byte, and later one more.
+async fn taken_byte_by_byte(cx: Cx) -> Verdict {
+    let plan = cx.plan()?;
+    let line = line_with(&plan, |_| {});
+    let mut process = cx.spawn(&plan).await?;
+    process.announce().await?;
+    let (slowly, rest) = line.split_at(8);
+    for byte in slowly {
+        process.write_stdin(&[*byte]).await;
+        process.stdin_read().await?;
+    }
+    for byte in rest {
+        process.write_stdin(&[*byte]).await;
+    }
+    process.close_stdin();
+    let plugin = cx.ready(process, &plan).await?;
+    let status = plugin.health().await?.status;
+    ensure(status == 200, "health 200 after a launch line byte by byte", || status.to_string())?;
+    Ok(Evidence::saw(format!(
+        "{} bytes one by one, each of the first {} read before the next was written: ready and healthy",
+        line.len(),
+        slowly.len()
+    )))
+}
+
+/// Line and end are there before the plugin looks, as one piece.
+async fn already_there(cx: Cx) -> Verdict {
+    let plan = cx.plan()?;
+    let mut process = cx.spawn(&plan).await?;
+    process.write_stdin(&line_with(&plan, |_| {})).await;
+    process.close_stdin();
+    process.announce().await?;
+    let plugin = cx.ready(process, &plan).await?;
+    let status = plugin.health().await?.status;
+    ensure(status == 200, "health 200 after an early launch line", || status.to_string())?;
+    Ok(Evidence::saw(
+        "the line and the end of standard input came before `hello`: ready and healthy",
+    ))
+}
+
 async fn carriage_return(cx: Cx) -> Verdict {
     let plan = cx.plan()?;
     let mut line = line_with(&plan, |_| {});
@@ -249,6 +289,20 @@ pub const CHECKS: &[Check] = &[
         "a launch line that arrives in pieces is one line",
         &["HS-18"],
         |cx| Box::pin(taken_in_pieces(cx)),
+    )
+    .only(Dialect::Two),
+    Check::must(
+        "launch-line/byte-by-byte",
+        "a launch line may come byte by byte",
+        &["HS-18"],
+        |cx| Box::pin(taken_byte_by_byte(cx)),
+    )
+    .only(Dialect::Two),
+    Check::must(
+        "launch-line/already-there",
+        "a launch line and the end of standard input may come at once",
+        &["HS-25"],
+        |cx| Box::pin(already_there(cx)),
     )
     .only(Dialect::Two),
     Check::must("launch-line/carriage-return", "a line may end in \\r\\n", &["HS-02"], |cx| {

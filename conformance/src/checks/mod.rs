@@ -2,6 +2,7 @@
 
 pub mod auth;
 pub mod channel;
+pub mod channel_frames;
 pub mod events;
 pub mod everything_api;
 pub mod everything_author;
@@ -12,12 +13,19 @@ pub mod everything_given_up;
 pub mod everything_hooks;
 pub mod everything_http;
 pub mod everything_life;
+pub mod everything_limits;
+pub mod everything_load;
 pub mod everything_profile;
+pub mod everything_replies;
+pub mod everything_requests;
+pub mod faults;
+pub mod faults_connections;
 pub mod handshake;
 pub mod health;
 pub mod http;
 pub mod launch;
 pub mod launch_line;
+pub mod limits;
 pub mod manifest;
 pub mod requests;
 pub mod requests_callers;

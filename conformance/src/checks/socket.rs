@@ -106,6 +106,8 @@ fn sockets_in(dir: &Path) -> Vec<PathBuf> {
 }
 
 async fn spares_other_files(cx: Cx) -> Verdict {
+    // The witness: the same plugin starts where there is nothing.
+    cx.fresh().await?.kill().await;
     let plan = cx.plan()?;
     std::fs::write(&plan.socket, "precious")
         .map_err(|e| Stop::fault("a file at the socket path", e))?;

@@ -59,16 +59,30 @@ async fn no_secret_on_streams(cx: Cx) -> Verdict {
 }
 
 async fn no_secret_in_files(cx: Cx) -> Verdict {
-    let plan = cx.plan()?;
+    let mut plan = cx.plan()?;
+    // What it writes to its working directory is looked at too, if it can run in another one.
+    if plan.file_argument().is_none_or(Path::is_absolute) && plan.runs_anywhere(&cx) {
+        plan.working_dir = Some(plan.dir().to_owned());
+    }
+    // The witness: a file with the secret is found where the plugin could have left one.
+    let witness = plan.dir().join("witness");
+    std::fs::write(&witness, plan.secret()).map_err(|e| Stop::fault("a file", e))?;
     let plugin = busy_life(&cx, &plan).await?;
     let mut files = Files::default();
     files.search(plan.dir(), plan.secret().as_bytes());
     plugin.stop(cx.limit(13)).await?;
     files.search(plan.dir(), plan.secret().as_bytes());
-    ensure(files.with_secret.is_empty(), "no file with the secret", || {
-        files.with_secret.join(", ")
-    })?;
-    Ok(Evidence::saw(format!("{} files looked at, none with the secret", files.seen)))
+    let witness = witness.display().to_string();
+    let (found, leaks): (Vec<_>, Vec<_>) =
+        files.with_secret.into_iter().partition(|path| *path == witness);
+    ensure(leaks.is_empty(), "no file with the secret", || leaks.join(", "))?;
+    if found.len() != 2 {
+        return Err(Stop::fault("the search for the secret", "the file with it was not found"));
+    }
+    Ok(Evidence::saw(format!(
+        "{} files looked at in two rounds, none with the secret but the one put there to be found",
+        files.seen
+    )))
 }
 
 /// Files that were looked through for a secret.

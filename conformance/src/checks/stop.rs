@@ -1,11 +1,19 @@
 //! Stopping: at any time, without losing anything, leaving nothing behind.
 
+use std::time::Duration;
+
 use temps_plugin_host::{Ended, Signal};
 
+use super::auth::event;
 use super::prelude::*;
 
+const POLL: Duration = Duration::from_millis(5);
+/// How long a plugin may take to show that it has read a request.
+pub(super) const READ: Duration = Duration::from_millis(500);
+/// Far below the drain limit, far above what a plugin takes that does not drain.
+const WHILE: Duration = Duration::from_millis(700);
 /// "At once" of LC-06, in seconds: far below the drain limit of 10, far above what stopping takes.
-const AT_ONCE: u64 = 4;
+pub(super) const AT_ONCE: u64 = 4;
 /// The drain limit and what a shutdown hook may take on top of it.
 pub(super) const DRAINED: u64 = 13;
 
@@ -104,14 +112,58 @@ async fn beside_idle_connections(cx: Cx) -> Verdict {
     Ok(Evidence::saw(format!("{} idle connections open: {orderly}", idle.len())))
 }
 
-async fn accepts_no_more(cx: Cx) -> Verdict {
+/// Waits until the plugin refuses connections: the sign that it has begun to stop.
+pub(super) async fn refuses_connections(cx: &Cx, plugin: &Plugin) -> Result<(), Stop> {
+    let deadline = tokio::time::Instant::now() + cx.limit(AT_ONCE);
+    while let Ok(stream) = plugin.http().connect_raw().await {
+        drop(stream);
+        if tokio::time::Instant::now() >= deadline {
+            return Err(Stop::failed(
+                "no new connections once the plugin has begun to stop",
+                "they are accepted",
+            ));
+        }
+        tokio::time::sleep(POLL).await;
+    }
+    Ok(())
+}
+
+/// Sees a plugin that drains live on for a while, as it must while something is under way.
+pub(super) async fn goes_on(plugin: &Plugin) -> Result<(), Stop> {
+    let ended = plugin.running()?.wait_exit(WHILE).await;
+    ensure(ended.is_none(), "a plugin that finishes what is under way", || {
+        ended.map(|ended| format!("it {}", ended.exit)).unwrap_or_default()
+    })
+}
+
+/// An event that is only half sent is a request under way in every plugin.
+async fn drains(cx: Cx) -> Verdict {
     let plugin = cx.fresh().await?;
-    let before = plugin.health().await?.status;
+    let event = event().to_string();
+    let (half, rest) = event.split_at(event.len() / 2);
+    let secret = plugin.secret();
+    let head = format!(
+        "POST /_events HTTP/1.1\r\nhost: plugin\r\nx-temps-auth-signature: {secret}\r\n\
+         expect: 100-continue\r\ncontent-length: {}\r\n\r\n",
+        event.len()
+    );
+    // The witness: the same request is answered with 200 while the plugin does not stop.
+    let status = plugin.raw().await?.request(&format!("{head}{event}")).await?.status;
+    ensure(status == 200, "200 to an event", || status.to_string())?;
+    let mut raw = plugin.raw().await?;
+    raw.write(format!("{head}{half}").as_bytes()).await?;
+    raw.continued(READ).await;
     plugin.signal(Signal::TERM)?;
-    plugin.exit(cx.limit(AT_ONCE)).await?;
-    let after = plugin.http().connect_raw().await;
-    ensure(after.is_err(), "no connection after the stop", || "one was accepted".into())?;
-    Ok(Evidence::saw(format!("health {before} before, no connection after")))
+    refuses_connections(&cx, &plugin).await?;
+    goes_on(&plugin).await?;
+    raw.write(rest.as_bytes()).await?;
+    let status = raw.response().await?.status;
+    let ended = plugin.exit(cx.limit(AT_ONCE)).await?;
+    Ok(Evidence::saw(format!(
+        "half an event was there before the signal, its other half came after it: no new connections \
+         meanwhile, a response with {status}, {}",
+        orderly(plugin.plan(), &ended)?
+    )))
 }
 
 async fn nothing_left(cx: Cx) -> Verdict {
@@ -187,9 +239,12 @@ pub const CHECKS: &[Check] = &[
         &["LC-06"],
         |cx| Box::pin(beside_idle_connections(cx)),
     ),
-    Check::must("stop/accepts-no-more", "no connection is accepted any more", &["LC-03"], |cx| {
-        Box::pin(accepts_no_more(cx))
-    }),
+    Check::must(
+        "stop/drains",
+        "what is under way is finished, what is new is refused",
+        &["LC-03", "LC-04"],
+        |cx| Box::pin(drains(cx)),
+    ),
     Check::must("stop/nothing-left", "no process is left behind", &["LC-12"], |cx| {
         Box::pin(nothing_left(cx))
     }),

@@ -130,6 +130,9 @@ async fn relative_references(cx: Cx) -> Verdict {
     let plugin = cx.running().await?;
     let page = index(&plugin).await?.text();
     let references = references(&page);
+    if references.is_empty() {
+        return Err(Stop::skip("index.html refers to nothing"));
+    }
     let absolute = references.iter().find(|r| r.starts_with('/') && !r.starts_with("//"));
     ensure(absolute.is_none(), "relative references in index.html", || format!("{absolute:?}"))?;
     Ok(Evidence::saw(format!("{} references, none from the root", references.len())))
@@ -167,6 +170,12 @@ async fn missing_asset(cx: Cx) -> Verdict {
 async fn no_way_out(cx: Cx) -> Verdict {
     let plugin = cx.running().await?;
     let mut evidence = Evidence::saw(format!("/ui/: {}", index(&plugin).await?.status));
+    // A file that anybody who can climb can read, with a text that is nowhere else.
+    let marker = plugin.plan().dir().file_name().unwrap_or_default().to_string_lossy().into_owned();
+    let outside = plugin.plan().dir().join("outside.txt");
+    std::fs::write(&outside, &marker).map_err(|e| Stop::fault("a file outside the bundle", e))?;
+    let outside = outside.to_string_lossy();
+    let outside = outside.trim_start_matches('/');
     let up = [
         "..",
         "%2e%2e",
@@ -180,25 +189,24 @@ async fn no_way_out(cx: Cx) -> Verdict {
     ];
     for step in up {
         let climb = format!("{step}/").repeat(12);
-        for target in [format!("/ui/{climb}etc/passwd"), format!("/ui/assets/{climb}etc/passwd")] {
-            let mut raw = plugin.raw().await?;
+        for target in [format!("/ui/{climb}{outside}"), format!("/ui/assets/{climb}{outside}")] {
             let secret = plugin.secret();
             let head = format!(
                 "GET {target} HTTP/1.1\r\nhost: plugin\r\nx-temps-auth-signature: {secret}\r\nconnection: close\r\n\r\n"
             );
-            raw.write(head.as_bytes()).await?;
-            let response = raw.response().await?;
-            let leaked = response.body.windows(5).any(|window| window == b"root:");
-            ensure(!leaked, "no file outside the bundle", || {
-                format!("GET {target} read /etc/passwd")
-            })?;
+            let response = plugin.raw().await?.request(&head).await?;
+            let leaked = String::from_utf8_lossy(&response.body).contains(&marker);
+            ensure(!leaked, "no file outside the bundle", || format!("GET {target} read one"))?;
         }
         evidence.add(format!("twelve times {step}: no file"));
     }
-    let absolute = plugin.get("/ui//etc/passwd").await?;
-    ensure(!absolute.text().contains("root:"), "no file outside the bundle", || {
-        "/ui//etc/passwd".into()
-    })?;
+    for target in [format!("/ui//{outside}"), format!("/ui/%2f{outside}")] {
+        let absolute = plugin.get(&target).await?;
+        ensure(!absolute.text().contains(&marker), "no file outside the bundle", || {
+            format!("GET {target} read one")
+        })?;
+    }
+    evidence.add("absolute paths: no file");
     Ok(evidence)
 }
 

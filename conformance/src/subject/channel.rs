@@ -62,6 +62,14 @@ impl Channel {
         gone(tokio::time::timeout(self.limit, self.raw.send_bytes(bytes)).await)
     }
 
+    /// Writes bytes past the WebSocket layer: frames of the caller's own making.
+    ///
+    /// # Errors
+    /// As [`Channel::send_text`].
+    pub async fn send_raw(&mut self, bytes: &[u8]) -> Result<(), Stop> {
+        gone(tokio::time::timeout(self.limit, self.raw.send_bytes(bytes)).await)
+    }
+
     /// Sends an event in the message of a proper host.
     ///
     /// # Errors
@@ -78,10 +86,18 @@ impl Channel {
         self.pings += 1;
         let payload = self.pings.to_be_bytes();
         gone(tokio::time::timeout(self.limit, self.raw.send_ping(payload.to_vec())).await)?;
+        self.pong(&payload).await
+    }
+
+    /// Waits for the pong of a ping with this payload.
+    ///
+    /// # Errors
+    /// [`Stop::Failed`] when none comes.
+    pub async fn pong(&mut self, payload: &[u8]) -> Result<(), Stop> {
         let pong = async {
             loop {
                 match self.raw.recv().await {
-                    Ok(Some(Incoming::Pong(bytes))) if bytes[..] == payload => return Ok(()),
+                    Ok(Some(Incoming::Pong(bytes))) if bytes[..] == *payload => return Ok(()),
                     Ok(Some(Incoming::Text(text))) => self.waiting.push_back(text),
                     Ok(Some(Incoming::Close(frame))) => {
                         return Err(format!("a close frame {frame:?}"));

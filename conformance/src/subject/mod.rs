@@ -8,11 +8,13 @@ mod attach;
 mod channel;
 mod http;
 mod keep;
+mod orphan;
 mod plan;
 mod plugin;
 mod probe;
 mod process;
 mod raw;
+mod system;
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -27,11 +29,13 @@ pub use attach::{Attach, secret_from, secret_in};
 pub(crate) use attach::{OUT_OF_SIGHT, attach};
 pub use channel::{Channel, reply};
 pub use http::{Request, Response};
+pub use orphan::Orphan;
 pub use plan::Plan;
 pub use plugin::{Plugin, Timing};
 pub(crate) use probe::{Probe, probe, settle};
 pub use process::Process;
 pub use raw::{Raw, RawResponse};
+pub use system::{find_program, make_room_for_descriptors};
 
 use crate::model::Stop;
 use crate::report::PluginSummary;
@@ -248,6 +252,12 @@ impl Cx {
     #[must_use]
     pub fn scaled(&self, duration: Duration) -> Duration {
         duration.mul_f64(self.subject.timeout_scale())
+    }
+
+    /// Whether the plugin claims the everything profile.
+    #[must_use]
+    pub fn claims_everything(&self) -> bool {
+        self.subject.summary().everything
     }
 
     /// So many seconds, scaled by `--timeout-scale`.

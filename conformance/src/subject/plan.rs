@@ -78,6 +78,11 @@ pub struct Plan {
     pub through_descriptor: bool,
     /// The host's end of standard output is closed right after `ready`.
     pub close_stdout: bool,
+    /// The host's end of standard error is closed right after `ready`.
+    pub close_stderr: bool,
+    /// A command that runs the plugin in the end, in the same process: its program and arguments, to
+    /// which the plugin's are added. Empty for none.
+    pub wrapper: Vec<OsString>,
     secret: String,
     manifest: Value,
     own_args: Vec<OsString>,
@@ -103,6 +108,8 @@ impl Plan {
             working_dir: None,
             through_descriptor: false,
             close_stdout: false,
+            close_stderr: false,
+            wrapper: Vec::new(),
             secret: fresh_secret()?,
             manifest: manifest.clone(),
             own_args: base.args.clone(),
@@ -170,6 +177,12 @@ impl Plan {
         read.is_ok() && &beginning == b"#!"
     }
 
+    /// Whether the program's path means the same in every working directory.
+    #[must_use]
+    pub fn runs_anywhere(&self, cx: &Cx) -> bool {
+        cx.subject.base.program.is_absolute()
+    }
+
     /// A file among the plugin's own arguments, such as the script in `node plugin.js`.
     #[must_use]
     pub fn file_argument(&self) -> Option<&Path> {
@@ -203,11 +216,15 @@ impl Plan {
         tape: Tape,
     ) -> Result<(Launcher, Option<File>), Stop> {
         let (program, descriptor) = self.program(base)?;
+        let mut command = self.wrapper.clone();
+        command.push(program.into());
+        command.extend(self.args.clone().unwrap_or_else(|| self.protocol_args()));
+        let program = command.remove(0);
         let mut launcher = Launcher::new(program, &self.socket, &self.data_dir)
             .secret(Secret::new(&self.secret))
             .database_url(Secret::new(&self.fallback_database_url))
             .host_data_dir(self.dir().to_string_lossy())
-            .raw_args(self.args.clone().unwrap_or_else(|| self.protocol_args()))
+            .raw_args(command)
             .step_timeout(base.limit(30))
             .tail(TAIL)
             .trust_ready()
@@ -222,6 +239,9 @@ impl Plan {
         }
         if self.close_stdout {
             launcher = launcher.close_stdout_after_ready();
+        }
+        if self.close_stderr {
+            launcher = launcher.close_stderr_after_ready();
         }
         Ok((launcher, descriptor))
     }

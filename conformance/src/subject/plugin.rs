@@ -21,8 +21,8 @@ const RESPONSE_BYTES: usize = 64 * 1024 * 1024;
 /// How long the end of a killed process is waited for.
 const AFTER_KILL: Duration = Duration::from_secs(5);
 /// How long a socket that says "another channel is live" is asked again.
-const CHANNEL_FREE: u64 = 5;
-const RETRY: Duration = Duration::from_millis(5);
+const CHANNEL_FREE: u64 = 15;
+const RETRY: Duration = Duration::from_millis(1);
 
 /// How long the steps of a start took.
 #[derive(Debug, Clone, Copy, Default)]

@@ -1,7 +1,7 @@
 //! The first start in each dialect, on which everything else depends.
 
 use std::ffi::OsStr;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use serde_json::Value;
@@ -9,7 +9,7 @@ use temps_plugin_host::{StartError, StartErrorKind, Step};
 use temps_plugin_schema::{Dialect, Secret};
 
 use super::plan::{Base, Plan};
-use super::{Facts, Keep, KeepRoot, Subject};
+use super::{Facts, Keep, KeepRoot, Subject, find_program};
 use crate::RunOptions;
 use crate::model::Stop;
 use crate::report::StartOutcome;
@@ -171,21 +171,13 @@ fn failed(error: &StartError) -> Failed {
     Failed { reason, suggests_other }
 }
 
-/// Finds the program: a path as it is, a bare name along `PATH`.
+/// The program: a path as it is, a bare name along `PATH`.
 fn find(program: &OsStr) -> Result<PathBuf, Failed> {
-    let path = Path::new(program);
-    if path.components().count() > 1 || path.is_absolute() {
-        return Ok(path.to_owned());
-    }
-    let dirs = std::env::var_os("PATH").unwrap_or_default();
-    std::env::split_paths(&dirs)
-        .map(|dir| dir.join(path))
-        .find(|candidate| candidate.is_file())
-        .ok_or_else(|| Failed {
-            reason: format!(
-                "there is no program {} along PATH; give a path such as ./{0}",
-                path.display()
-            ),
-            suggests_other: false,
-        })
+    find_program(program).ok_or_else(|| Failed {
+        reason: format!(
+            "there is no program {} along PATH; give a path such as ./{0}",
+            program.display()
+        ),
+        suggests_other: false,
+    })
 }

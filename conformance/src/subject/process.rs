@@ -8,6 +8,8 @@ use super::plan::Plan;
 use super::start_failed;
 use crate::model::{Stop, ensure};
 
+const POLL: Duration = Duration::from_micros(200);
+
 /// A started process. Dropping it kills it.
 pub struct Process {
     starting: Starting,
@@ -39,6 +41,25 @@ impl Process {
     /// Writes to standard input. A plugin that has stopped reading is none of this method's business.
     pub async fn write_stdin(&mut self, bytes: &[u8]) {
         let _ = tokio::time::timeout(self.write_limit, self.starting.write_stdin(bytes)).await;
+    }
+
+    /// Waits until the plugin has read all that was written to standard input so far.
+    ///
+    /// # Errors
+    /// [`Stop::Failed`] when it does not read, [`Stop::Fault`] when the system does not tell.
+    pub async fn stdin_read(&self) -> Result<(), Stop> {
+        let deadline = tokio::time::Instant::now() + self.write_limit;
+        loop {
+            match self.starting.stdin_unread() {
+                Ok(0) => return Ok(()),
+                Ok(unread) if tokio::time::Instant::now() >= deadline => {
+                    let seen = format!("{unread} bytes are not read");
+                    return Err(Stop::failed("a plugin that reads its launch line", seen));
+                }
+                Ok(_) => tokio::time::sleep(POLL).await,
+                Err(error) => return Err(Stop::fault("standard input", error)),
+            }
+        }
     }
 
     /// Closes standard input.

@@ -11,6 +11,9 @@ use crate::transcript::Tape;
 
 /// Most bytes of one response.
 const RESPONSE_BYTES: usize = 4 * 1024 * 1024;
+/// Most bytes of a write that the tape gets to see: well above what it keeps, so that no half of a
+/// secret is left at its end.
+const NOTED_BYTES: usize = 4096;
 
 /// A connection to the socket.
 #[derive(Debug)]
@@ -42,11 +45,70 @@ impl Raw {
     /// # Errors
     /// [`Stop::Failed`] when the plugin does not read.
     pub async fn write(&mut self, bytes: &[u8]) -> Result<(), Stop> {
-        self.tape.note(Direction::ToPlugin, "raw", bytes.len(), &String::from_utf8_lossy(bytes));
+        let shown = String::from_utf8_lossy(&bytes[..bytes.len().min(NOTED_BYTES)]);
+        self.tape.note(Direction::ToPlugin, "raw", bytes.len(), &shown);
         let written = tokio::time::timeout(self.limit, self.stream.write_all(bytes)).await;
         match written {
             Ok(_) => Ok(()),
             Err(_) => Err(Stop::failed("a plugin that reads its connections", "it does not")),
+        }
+    }
+
+    /// Sends a whole request and reads its response.
+    ///
+    /// # Errors
+    /// As [`Raw::write`] and [`Raw::response`].
+    pub async fn request(&mut self, text: &str) -> Result<RawResponse, Stop> {
+        self.write(text.as_bytes()).await?;
+        self.response().await
+    }
+
+    /// Reads until `mark` has come and returns all that came before and with it.
+    ///
+    /// # Errors
+    /// [`Stop::Failed`] when it does not come.
+    pub async fn until(&mut self, mark: &[u8]) -> Result<Vec<u8>, Stop> {
+        let expected = || format!("{:?}", String::from_utf8_lossy(mark));
+        match tokio::time::timeout(self.limit, self.read_until(mark)).await {
+            Ok(Ok(end)) => Ok(self.unread.drain(..end).collect()),
+            Ok(Err(seen)) => Err(Stop::failed(expected(), seen)),
+            Err(_) => {
+                let came = String::from_utf8_lossy(&self.unread);
+                let came: String = came.chars().take(200).collect();
+                Err(Stop::failed(expected(), format!("{came:?} and nothing more")))
+            }
+        }
+    }
+
+    /// Waits for `100 Continue`, the sign that a request with `expect: 100-continue` has been read. No
+    /// server owes it, so it is waited for only so long; false when it did not come.
+    pub async fn continued(&mut self, patience: Duration) -> bool {
+        let sign = self.read_until(b"HTTP/1.1 100 Continue\r\n\r\n");
+        match tokio::time::timeout(patience, sign).await {
+            Ok(Ok(end)) => {
+                self.unread.drain(..end);
+                true
+            }
+            Ok(Err(_)) | Err(_) => false,
+        }
+    }
+
+    /// Says that nothing more is sent. The plugin can still answer.
+    pub async fn half_close(&mut self) {
+        // Fails when the plugin has closed the connection, which shows when it is read.
+        let _ = self.stream.shutdown().await;
+    }
+
+    /// Waits until the plugin ends the connection, and returns what came before that.
+    ///
+    /// # Errors
+    /// [`Stop::Failed`] when it does not end.
+    pub async fn end(&mut self) -> Result<Vec<u8>, Stop> {
+        let limit = self.limit;
+        let rest = async { while self.fill().await.is_ok_and(|read| read > 0) {} };
+        match tokio::time::timeout(limit, rest).await {
+            Ok(()) => Ok(std::mem::take(&mut self.unread)),
+            Err(_) => Err(Stop::failed("the end of the connection", "it stays open")),
         }
     }
 
@@ -219,5 +281,39 @@ mod tests {
         {
             assert!(matches!(read(bytes).await, Err(Stop::Failed(_))));
         }
+    }
+
+    fn pair() -> (UnixStream, Raw) {
+        let (ours, theirs) = UnixStream::pair().unwrap();
+        (ours, Raw::new(theirs, Duration::from_secs(5), Tape::default()))
+    }
+
+    #[tokio::test]
+    async fn a_part_of_a_response_is_read_up_to_a_mark() {
+        let (mut ours, mut raw) = pair();
+        ours.write_all(b"HTTP/1.1 200 OK\r\n\r\n5\r\nfirst\r\n").await.unwrap();
+        assert!(raw.until(b"first").await.unwrap().ends_with(b"5\r\nfirst"));
+        drop(ours);
+        assert!(matches!(raw.until(b"second").await, Err(Stop::Failed(_))));
+        assert_eq!(raw.end().await.unwrap(), b"\r\n");
+    }
+
+    #[tokio::test]
+    async fn a_server_may_or_may_not_say_continue() {
+        let (mut ours, mut raw) = pair();
+        assert!(!raw.continued(Duration::from_millis(1)).await);
+        ours.write_all(b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 204 No\r\n\r\n").await.unwrap();
+        assert!(raw.continued(Duration::from_secs(5)).await);
+        assert_eq!(raw.response().await.unwrap().status, 204);
+    }
+
+    #[tokio::test]
+    async fn what_is_half_closed_can_still_be_read() {
+        let (mut ours, mut raw) = pair();
+        raw.half_close().await;
+        let mut all = Vec::new();
+        ours.read_to_end(&mut all).await.unwrap();
+        ours.write_all(b"HTTP/1.1 204 No\r\n\r\n").await.unwrap();
+        assert_eq!(raw.response().await.unwrap().status, 204);
     }
 }

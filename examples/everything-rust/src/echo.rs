@@ -4,8 +4,8 @@ use axum::Json;
 use axum::Router;
 use axum::body::{Body, to_bytes};
 use axum::extract::Request;
+use axum::extract::State;
 use axum::extract::ws::{Message, WebSocket, WebSocketUpgrade};
-use axum::extract::{Path, State};
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{any, get, post};
@@ -23,17 +23,13 @@ pub(crate) fn routes() -> Router<AppState> {
     Router::new()
         .route("/echo", any(echo))
         .route("/echo/", any(echo))
-        .route("/echo/{*rest}", any(echo_below))
+        .route("/echo/{*rest}", any(echo))
         .route("/stream/echo", post(stream_echo))
         .route("/ws", get(web_socket))
         .route("/whoami", get(whoami))
         .route("/private", get(private))
         .route("/public/hello", get(async || Json(json!({ "hello": "world" }))))
         .route("/context", get(context))
-}
-
-async fn echo_below(Path(_rest): Path<String>, request: Request) -> Response {
-    echo(request).await
 }
 
 async fn echo(request: Request) -> Response {

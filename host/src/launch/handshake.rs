@@ -186,6 +186,17 @@ impl Starting {
         Ok(())
     }
 
+    /// How many bytes of standard input the plugin has not read yet; 0 when it is closed.
+    ///
+    /// # Errors
+    /// When the system does not tell.
+    pub fn stdin_unread(&self) -> std::io::Result<u64> {
+        match &self.stdin {
+            Some(stdin) => Ok(rustix::io::ioctl_fionread(stdin)?),
+            None => Ok(0),
+        }
+    }
+
     /// Closes standard input.
     pub fn close_stdin(&mut self) {
         if self.stdin.take().is_some() {
