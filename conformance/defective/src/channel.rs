@@ -1,7 +1,7 @@
 //! The channel: one live one at a time, frames in, frames out (CH-02 to CH-36).
 
 use std::io;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -10,6 +10,7 @@ use tokio::net::unix::OwnedWriteHalf;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio::sync::watch;
 
+use crate::defects::http;
 use crate::events::Event;
 use crate::http::{Answered, Exchange, Input, Reply};
 use crate::plugin::Plugin;
@@ -24,6 +25,8 @@ const CLOSING: Duration = Duration::from_millis(500);
 pub(crate) struct Place {
     live: Mutex<Option<Live>>,
     numbers: AtomicU64,
+    /// Whether the last channel was closed by the host's close frame and there is no other.
+    closed: AtomicBool,
 }
 
 struct Live {
@@ -35,6 +38,11 @@ struct Live {
 impl Place {
     fn lock(&self) -> std::sync::MutexGuard<'_, Option<Live>> {
         self.live.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Whether the host has closed the channel with a close frame and opened none since.
+    pub(crate) fn was_closed(&self) -> bool {
+        self.closed.load(Ordering::Relaxed)
     }
 
     /// Queues a message; false when there is no channel.
@@ -62,6 +70,9 @@ pub(crate) async fn upgrade(
     exchange: &mut Exchange<'_>,
 ) -> io::Result<Answered> {
     let Some(key) = websocket::key(&exchange.request) else {
+        if exchange.request.method == "GET" && http::CHANNEL_TO_GET.active() {
+            return exchange.answer(Reply::text(200, "this is the channel")).await;
+        }
         return exchange.answer(Reply::text(426, "this is no WebSocket upgrade")).await;
     };
     let (out, messages) = unbounded_channel();
@@ -71,6 +82,7 @@ pub(crate) async fn upgrade(
         let mut place = plugin.channel.lock();
         let free = place.is_none() && !plugin.is_stopping();
         if free {
+            plugin.channel.closed.store(false, Ordering::Relaxed);
             *place = Some(Live { number, out: out.clone(), over: is_over });
         }
         free
@@ -131,6 +143,7 @@ impl Link {
                 Ok(Incoming::Binary(_)) => log::warn("skipped a binary message on the channel"),
                 Ok(Incoming::Ping(payload)) => self.queue(Outgoing::Pong(payload)),
                 Ok(Incoming::Close(_)) => {
+                    self.plugin.channel.closed.store(true, Ordering::Relaxed);
                     self.queue(Outgoing::Close(NORMAL));
                     break;
                 }

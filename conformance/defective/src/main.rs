@@ -27,6 +27,7 @@ mod stdio;
 mod stop;
 mod ui;
 mod websocket;
+mod workers;
 
 use std::process::ExitCode;
 

@@ -215,13 +215,13 @@ async fn head(cx: Cx) -> Verdict {
     let mut evidence = Evidence::default();
     for path in ["/ui/", "/ui/conformance", "/ui/conformance.js"] {
         let get = plugin.get(path).await?;
-        let head = plugin.send(Request::new("HEAD", path)).await?;
+        let head = plugin.head(path, Some(plugin.secret())).await?;
         ensure(head.status == get.status, format!("{} to HEAD {path}", get.status), || {
             head.status.to_string()
         })?;
         ensure(head.body.is_empty(), "no body", || format!("{} bytes", head.body.len()))?;
         let (one, two) = (get.header("content-type"), head.header("content-type"));
-        ensure(one == two, format!("the content type {one}"), || two.clone())?;
+        ensure(one == two, format!("the content type {one}"), || two.to_owned())?;
         evidence.add(format!("HEAD {path}: {} without a body", head.status));
     }
     Ok(evidence)

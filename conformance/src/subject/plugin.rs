@@ -12,7 +12,7 @@ use temps_plugin_host::{
 use temps_plugin_schema::Dialect;
 
 use super::attach::{Attached, OUT_OF_SIGHT};
-use super::{Channel, Cx, Plan, Raw, Request, Response};
+use super::{Channel, Cx, Plan, Raw, RawResponse, Request, Response};
 use crate::model::Stop;
 use crate::transcript::Tape;
 
@@ -232,6 +232,23 @@ impl Plugin {
     /// As [`Plugin::send`].
     pub async fn get(&self, target: &str) -> Result<Response, Stop> {
         self.send(Request::get(target)).await
+    }
+
+    /// A `HEAD` with this signature, or none, over a connection of its own. All that follows the head is
+    /// taken for the body that there must not be; HTTP clients pass one over.
+    ///
+    /// # Errors
+    /// [`Stop::Failed`] when there is no response, or the connection is not closed after it.
+    pub async fn head(&self, target: &str, signature: Option<&str>) -> Result<RawResponse, Stop> {
+        let signature =
+            signature.map(|text| format!("x-temps-auth-signature: {text}\r\n")).unwrap_or_default();
+        let head = format!(
+            "HEAD {target} HTTP/1.1\r\nhost: plugin\r\n{signature}connection: close\r\n\r\n"
+        );
+        let mut raw = self.raw().await?;
+        raw.write(head.as_bytes()).await?;
+        let response = raw.response_to_head().await?;
+        Ok(RawResponse { body: raw.rest().await?, ..response })
     }
 
     /// Asks for health, unsigned.

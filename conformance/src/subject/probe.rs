@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use serde_json::Value;
 use temps_plugin_host::{StartError, StartErrorKind, Step};
-use temps_plugin_schema::{Dialect, Secret};
+use temps_plugin_schema::{Dialect, PluginManifest, Secret};
 
 use super::plan::{Base, Plan};
 use super::{Facts, Keep, KeepRoot, Subject, find_program};
@@ -131,26 +131,55 @@ async fn attempt(base: &Base, dialect: Dialect, tape: &Tape) -> Result<Facts, Fa
             running.stop(base.limit(2)).await;
             facts
         }
-        Err(error) if matches!(error.kind(), StartErrorKind::ManifestInvalid(_)) => {
+        Err(error) => {
             // A host stops here, and so would the suite, without a word on what is wrong in detail.
-            let plan = Plan::new(base, &Value::Null)?;
-            let (launcher, _) =
-                plan.launcher(base, tape.for_process(&Secret::new(plan.secret())))?;
-            let mut starting = launcher.spawn_in(dialect).await.map_err(|e| failed(&e))?;
-            let line = starting.next_line().await.map_err(|e| failed(&e))?;
-            let manifest = manifest_of(dialect, &line);
+            let manifest = refused_manifest(base, dialect, tape, &error).await?;
+            let manifest = manifest.ok_or_else(|| failed(&error))?;
             Facts { manifest, refused: Some(failed(&error).reason), ..Facts::default() }
         }
-        Err(error) => return Err(failed(&error)),
     };
     Ok(facts)
+}
+
+/// The manifest because of which a host has refused the plugin; none if it was for another reason.
+async fn refused_manifest(
+    base: &Base,
+    dialect: Dialect,
+    tape: &Tape,
+    error: &StartError,
+) -> Result<Option<Value>, Failed> {
+    let breaks_a_rule = matches!(error.kind(), StartErrorKind::ManifestInvalid(_));
+    let is_bad_line = matches!(error.kind(), StartErrorKind::BadLine { .. });
+    if error.step() != Step::Announce || !(breaks_a_rule || is_bad_line) {
+        return Ok(None);
+    }
+    let plan = Plan::new(base, &Value::Null)?;
+    let (launcher, _) = plan.launcher(base, tape.for_process(&Secret::new(plan.secret())))?;
+    let mut starting = launcher.spawn_in(dialect).await.map_err(|e| failed(&e))?;
+    let line = starting.next_line().await.map_err(|e| failed(&e))?;
+    let manifest = manifest_of(dialect, &line);
+    // A line that is bad for its fields' types is one with a manifest, any other is not.
+    let has_wrong_types = || {
+        manifest.is_object() && serde_json::from_value::<PluginManifest>(manifest.clone()).is_err()
+    };
+    let refused = breaks_a_rule || (is_of_type(dialect, &line) && has_wrong_types());
+    Ok(refused.then_some(manifest))
+}
+
+/// Whether a first line has the `type` of its dialect.
+fn is_of_type(dialect: Dialect, line: &str) -> bool {
+    let value: Value = serde_json::from_str(line).unwrap_or_default();
+    match dialect {
+        Dialect::One => value["type"] == "manifest",
+        Dialect::Two => value["type"] == "hello",
+    }
 }
 
 fn manifest_of(dialect: Dialect, line: &str) -> Value {
     let mut value: Value = serde_json::from_str(line).unwrap_or_default();
     match dialect {
         Dialect::One => value,
-        Dialect::Two => value["manifest"].take(),
+        Dialect::Two => value.get_mut("manifest").map(Value::take).unwrap_or_default(),
     }
 }
 

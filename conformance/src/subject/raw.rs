@@ -35,6 +35,14 @@ pub struct RawResponse {
     pub body: Vec<u8>,
 }
 
+impl RawResponse {
+    /// A header's value, empty when there is none.
+    #[must_use]
+    pub fn header(&self, name: &str) -> &str {
+        header(&self.head, name).unwrap_or_default()
+    }
+}
+
 impl Raw {
     pub(super) fn new(stream: UnixStream, limit: Duration, tape: Tape) -> Self {
         Self { stream, unread: Vec::new(), limit, tape }
@@ -126,6 +134,22 @@ impl Raw {
     /// As [`Raw::response`].
     pub async fn response_to_head(&mut self) -> Result<RawResponse, Stop> {
         self.response_to(true).await
+    }
+
+    /// Reads what is left until the plugin closes the connection.
+    ///
+    /// # Errors
+    /// [`Stop::Failed`] when it does not.
+    pub async fn rest(&mut self) -> Result<Vec<u8>, Stop> {
+        let read = async {
+            while self.fill().await? > 0 {}
+            Ok::<_, String>(())
+        };
+        let failed = |seen| Stop::failed("the end of the connection", seen);
+        match tokio::time::timeout(self.limit, read).await {
+            Ok(read) => read.map(|()| std::mem::take(&mut self.unread)).map_err(failed),
+            Err(_) => Err(failed(format!("none within {} s", self.limit.as_secs_f64()))),
+        }
     }
 
     async fn response_to(&mut self, head: bool) -> Result<RawResponse, Stop> {
@@ -272,6 +296,19 @@ mod tests {
             (b"HTTP/1.1 204 No Content\r\n\r\n", ""),
         ] {
             assert_eq!(read(bytes).await.unwrap().body, body.as_bytes());
+        }
+    }
+
+    #[tokio::test]
+    async fn what_follows_the_answer_to_head_is_seen() {
+        for body in ["", "ok"] {
+            let (mut ours, theirs) = UnixStream::pair().unwrap();
+            let head = format!("HTTP/1.1 200 OK\r\nA: b\r\ncontent-length: 2\r\n\r\n{body}");
+            ours.write_all(head.as_bytes()).await.unwrap();
+            drop(ours);
+            let mut raw = Raw::new(theirs, Duration::from_secs(5), Tape::default());
+            assert_eq!(raw.response_to_head().await.unwrap().header("a"), "b");
+            assert_eq!(raw.rest().await.unwrap(), body.as_bytes());
         }
     }
 

@@ -43,6 +43,7 @@ const FIRST_REQUEST_IS_HEALTH: &[&str] = &[
     "socket/restart-after-kill",
     "socket/longest-path",
     "health/before-channel",
+    "health/parallel",
     "health/beside-idle-connections",
     "http/no-http",
     "stop/idle-connections",
@@ -75,7 +76,13 @@ defects! {
     MANIFEST_NESTED = defect(
         "handshake/manifest-nested",
         "writes the members of its manifest one level too deep",
-        NO_FIRST_LINE,
+        &[
+            "handshake/completes",
+            "handshake/first-line",
+            "manifest/name",
+            "manifest/version",
+            "manifest/requires-db",
+        ],
     )
     .only(1);
     HELLO_WITHOUT_VERSION = defect(

@@ -89,6 +89,11 @@ impl Connection {
         let _ = tokio::time::timeout(LINGER, heard_out).await;
     }
 
+    /// What has come and is no request yet.
+    pub(crate) fn unread(&self) -> &[u8] {
+        &self.input.buffer
+    }
+
     pub(crate) fn into_parts(self) -> (Input, OwnedWriteHalf) {
         (self.input, self.output)
     }

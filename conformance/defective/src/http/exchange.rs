@@ -12,7 +12,9 @@ use super::body::BodyKind;
 use super::head::Request;
 use super::input::Input;
 use super::reply::Reply;
+use crate::defects::{health, http as rude, ui};
 use crate::log;
+use crate::server::HEALTH;
 
 /// How much a peer may send ahead while a handler waits.
 const AHEAD: usize = 1024 * 1024;
@@ -53,6 +55,7 @@ impl<'c> Exchange<'c> {
             true => !request.lists("connection", "close"),
             false => request.lists("connection", "keep-alive"),
         };
+        let keeps = keeps && !rude::CLOSES_AFTER_RESPONSE.active();
         Self { request, trailers: Vec::new(), input, output, begun: None, expects, keeps }
     }
 
@@ -109,7 +112,8 @@ impl<'c> Exchange<'c> {
         headers: &[(String, Vec<u8>)],
         framing: Framing,
     ) -> io::Result<()> {
-        let none = self.request.method == "HEAD" || matches!(status, 204 | 205 | 304);
+        let head = self.request.method == "HEAD" && !has_body_to_head(self.request.path());
+        let none = head || matches!(status, 204 | 205 | 304);
         let mut head = format!("HTTP/1.1 {status} {}\r\n", reason(status)).into_bytes();
         for (name, value) in headers {
             head.extend_from_slice(name.as_bytes());
@@ -191,6 +195,12 @@ impl<'c> Exchange<'c> {
         self.output.flush().await?;
         Ok(self.keeps && self.request.body.is_done())
     }
+}
+
+/// Whether a defect has the answer to `HEAD` carry a body at this path.
+fn has_body_to_head(path: &str) -> bool {
+    (path == HEALTH && health::HEAD_WITH_BODY.active())
+        || (path.starts_with("/ui/") && ui::HEAD_WITH_BODY.active())
 }
 
 /// The words of a status line; they mean nothing to anybody.

@@ -79,6 +79,12 @@ const KNOWN: [&str; 16] = [
     "/answer",
 ];
 
+/// Whether there is a route at this path, for one method or another.
+pub(crate) fn has(path: &str) -> bool {
+    let first = path.split('/').nth(1).unwrap_or_default();
+    KNOWN.contains(&path) || ["echo", "status", "bytes", "broken"].contains(&first)
+}
+
 /// Routes with something in their last segment.
 async fn below(exchange: &mut Exchange<'_>, path: &str) -> io::Result<Option<Answered>> {
     let Some((route, rest)) = path.get(1..).and_then(|path| path.split_once('/')) else {
