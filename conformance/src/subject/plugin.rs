@@ -248,7 +248,7 @@ impl Plugin {
         let mut raw = self.raw().await?;
         raw.write(head.as_bytes()).await?;
         let response = raw.response_to_head().await?;
-        Ok(RawResponse { body: raw.rest().await?, ..response })
+        Ok(RawResponse { body: raw.end().await?, ..response })
     }
 
     /// Asks for health, unsigned.

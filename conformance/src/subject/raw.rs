@@ -136,22 +136,6 @@ impl Raw {
         self.response_to(true).await
     }
 
-    /// Reads what is left until the plugin closes the connection.
-    ///
-    /// # Errors
-    /// [`Stop::Failed`] when it does not.
-    pub async fn rest(&mut self) -> Result<Vec<u8>, Stop> {
-        let read = async {
-            while self.fill().await? > 0 {}
-            Ok::<_, String>(())
-        };
-        let failed = |seen| Stop::failed("the end of the connection", seen);
-        match tokio::time::timeout(self.limit, read).await {
-            Ok(read) => read.map(|()| std::mem::take(&mut self.unread)).map_err(failed),
-            Err(_) => Err(failed(format!("none within {} s", self.limit.as_secs_f64()))),
-        }
-    }
-
     async fn response_to(&mut self, head: bool) -> Result<RawResponse, Stop> {
         match tokio::time::timeout(self.limit, self.read_response(head)).await {
             Ok(Ok(response)) => {
@@ -308,7 +292,7 @@ mod tests {
             drop(ours);
             let mut raw = Raw::new(theirs, Duration::from_secs(5), Tape::default());
             assert_eq!(raw.response_to_head().await.unwrap().header("a"), "b");
-            assert_eq!(raw.rest().await.unwrap(), body.as_bytes());
+            assert_eq!(raw.end().await.unwrap(), body.as_bytes());
         }
     }
 
