@@ -14,6 +14,7 @@ pub mod checks;
 pub mod cli;
 mod embed;
 pub mod explain;
+pub mod fuzz;
 pub mod model;
 pub mod registry;
 pub mod report;
@@ -68,6 +69,8 @@ pub struct RunOptions {
     pub transcripts: Transcripts,
     /// What the plugin's author has written down of its routes and events.
     pub config: Option<Arc<requests::Config>>,
+    /// Fuzz the plugin after the checks, or instead of them.
+    pub fuzz: Option<fuzz::FuzzOptions>,
     /// Who is told how far the run is.
     pub progress: report::Progress,
 }
@@ -90,6 +93,7 @@ impl RunOptions {
             database_url: None,
             transcripts: Transcripts::Failed,
             config: None,
+            fuzz: None,
             progress: report::Progress::silent(),
         }
     }

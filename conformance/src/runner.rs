@@ -9,6 +9,7 @@ use jiff::{Timestamp, Unit};
 use temps_plugin_schema::Dialect;
 
 use crate::baseline::{Objection, denied_skips};
+use crate::fuzz::{self, FuzzReport};
 use crate::model::{Check, CheckResult, Needs, Status, Verdict};
 use crate::registry::START_CHECK;
 use crate::report::{
@@ -55,8 +56,12 @@ impl RunError {
 /// # Errors
 /// When the options select nothing, or ask for what cannot be. What goes wrong later is in the report.
 pub async fn run(options: RunOptions) -> Result<RunReport, RunError> {
-    let selected = select(&registry::CHECKS, &options.run, &options.skip)?;
-    check_usage(&options, &selected)?;
+    let alone = options.fuzz.as_ref().is_some_and(|fuzz| fuzz.alone);
+    let selected = match alone {
+        true => Vec::new(),
+        false => select(&registry::CHECKS, &options.run, &options.skip)?,
+    };
+    check_usage(&options, &selected, alone)?;
     let keep = options.keep.as_deref().map(|dir| {
         KeepRoot::create(dir)
             .map_err(|error| RunError::Usage(format!("--keep {}: {error}", dir.display())))
@@ -72,6 +77,10 @@ pub async fn run(options: RunOptions) -> Result<RunReport, RunError> {
         results
             .retain(|result| matches!(result.status, Status::Failed { .. } | Status::Fault { .. }));
     }
+    let fuzz = match &options.fuzz {
+        Some(fuzz) if plugin.is_some() => Some(fuzz::run(&subjects, &options, fuzz).await),
+        _ => None,
+    };
     for (_, subject) in &subjects {
         if let Some(subject) = subject {
             subject.shut_down().await;
@@ -79,7 +88,7 @@ pub async fn run(options: RunOptions) -> Result<RunReport, RunError> {
     }
     let objections = objections(&options, &mut results, keep.as_deref());
     let counts = Counts::of(&results);
-    let verdict = verdict(&starts, counts, plugin.is_some());
+    let verdict = verdict(&starts, counts, fuzz.as_ref(), plugin.is_some());
     Ok(RunReport {
         format_version: FORMAT_VERSION,
         suite_version: env!("CARGO_PKG_VERSION"),
@@ -90,6 +99,7 @@ pub async fn run(options: RunOptions) -> Result<RunReport, RunError> {
         objections,
         counts,
         results,
+        fuzz,
         started_at,
         duration: began.elapsed(),
     })
@@ -101,7 +111,7 @@ fn now() -> Timestamp {
     now.round(Unit::Millisecond).unwrap_or(now)
 }
 
-fn check_usage(options: &RunOptions, selected: &[Selected]) -> Result<(), RunError> {
+fn check_usage(options: &RunOptions, selected: &[Selected], alone: bool) -> Result<(), RunError> {
     let usage = |text: &str| Err(RunError::Usage(text.into()));
     match (&options.attach, options.command.is_empty()) {
         (None, true) => return usage("a plugin to start is needed"),
@@ -109,9 +119,12 @@ fn check_usage(options: &RunOptions, selected: &[Selected]) -> Result<(), RunErr
         (Some(_), true) if options.dialects.len() != 1 => {
             return usage("a plugin that runs speaks one dialect; say which with --dialect 1 or 2");
         }
+        (Some(_), true) if options.fuzz.is_some() => {
+            return usage("a plugin that was attached to is not fuzzed: it cannot be started anew");
+        }
         _ => {}
     }
-    if !selected.iter().any(|s| s.dialects.iter().any(|d| options.dialects.contains(d))) {
+    if !alone && !selected.iter().any(|s| s.dialects.iter().any(|d| options.dialects.contains(d))) {
         return usage("no selected check is made in the requested dialect");
     }
     Ok(())
@@ -168,10 +181,24 @@ fn objections(
     objections
 }
 
-/// What the starts and the checks say together.
-fn verdict(starts: &[StartReport], counts: Counts, started: bool) -> Answer {
+/// What the starts, the checks and the fuzz stage say together.
+fn verdict(
+    starts: &[StartReport],
+    counts: Counts,
+    fuzz: Option<&FuzzReport>,
+    started: bool,
+) -> Answer {
     let failed = starts.iter().any(|start| matches!(start.outcome, StartOutcome::Failed { .. }));
-    match Answer::of(counts) {
+    let checks = Answer::of(counts);
+    let both = match fuzz {
+        Some(FuzzReport { fault: Some(_), .. }) => Answer::RunnerFault,
+        Some(fuzz) if !fuzz.findings.is_empty() && checks != Answer::RunnerFault => {
+            Answer::NotConformant
+        }
+        Some(fuzz) if fuzz.cases() > 0 && checks == Answer::NothingRun => Answer::Conformant,
+        _ => checks,
+    };
+    match both {
         _ if !started => Answer::NeverStarted,
         // Whatever was selected: a dialect that was asked for and breaks off is a broken promise.
         Answer::Conformant | Answer::NothingRun if failed => Answer::NotConformant,

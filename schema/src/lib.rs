@@ -45,3 +45,9 @@ pub use validate::{DecodeError, Violation, Violations, Wire};
 
 /// The protocol's public specification, rule by rule. The conformance suite reads its rule ids.
 pub const PROTOCOL_MD: &str = include_str!("../PROTOCOL.md");
+
+/// The golden messages: `<kind>/valid/<name>.json` and `<kind>/invalid/<name>.json`. What is in such a
+/// file is said in the `README.md` beside them.
+#[cfg(feature = "vectors")]
+pub static VECTORS: include_dir::Dir<'static> =
+    include_dir::include_dir!("$CARGO_MANIFEST_DIR/vectors");

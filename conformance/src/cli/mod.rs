@@ -2,6 +2,7 @@
 
 mod baseline;
 mod config;
+mod fuzz;
 mod output;
 mod plugin;
 mod run;
@@ -27,6 +28,7 @@ Examples:
   temps-plugin-conformance run --keep=kept --run stop/sigterm -- ./my-plugin
   temps-plugin-conformance run --format json -- ./my-plugin > report.json
   temps-plugin-conformance run --report html=report.html --report junit=junit.xml -- ./my-plugin
+  temps-plugin-conformance fuzz --seconds 60 --seed 7 -- ./my-plugin
   temps-plugin-conformance run --config conformance.toml -- ./my-plugin
   temps-plugin-conformance init -- ./my-plugin
   temps-plugin-conformance baseline update --file known.toml --reason 'issue 17' -- ./my-plugin
@@ -76,6 +78,9 @@ enum Command {
     /// Start a plugin, many times over, and check what it does.
     #[command(after_help = format!("{PATTERNS}\n\n{EXAMPLES}"))]
     Run(Box<run::RunArgs>),
+    /// Send a plugin what no host would send, and see that it lives on.
+    #[command(after_help = fuzz::EXAMPLES)]
+    Fuzz(fuzz::FuzzArgs),
     /// Write a first conformance.toml, with what a plugin says of its own routes if one is given.
     #[command(after_help = INIT_EXAMPLES)]
     Init(config::InitArgs),
@@ -131,6 +136,7 @@ enum TableFormat {
 pub async fn main(cli: Cli) -> ExitCode {
     match cli.command {
         Command::Run(args) => run::main(*args).await,
+        Command::Fuzz(args) => fuzz::main(args).await,
         Command::Init(args) => config::init(args).await,
         Command::List(args) => list(&args),
         Command::Rules(FormatArgs { format: TableFormat::Human }) => show(&report::human::rules()),

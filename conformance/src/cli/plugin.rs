@@ -38,7 +38,7 @@ pub(super) struct PluginArgs {
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-enum DialectArg {
+pub(super) enum DialectArg {
     #[value(name = "1")]
     One,
     #[value(name = "2")]
@@ -47,7 +47,7 @@ enum DialectArg {
 }
 
 impl DialectArg {
-    fn dialects(self) -> Vec<Dialect> {
+    pub(super) fn dialects(self) -> Vec<Dialect> {
         match self {
             Self::One => vec![Dialect::One],
             Self::Two => vec![Dialect::Two],
@@ -56,7 +56,7 @@ impl DialectArg {
     }
 }
 
-fn parse_scale(text: &str) -> Result<f64, String> {
+pub(super) fn parse_scale(text: &str) -> Result<f64, String> {
     match text.parse::<f64>() {
         Ok(scale) if (0.1..=100.0).contains(&scale) => Ok(scale),
         _ => Err("a number from 0.1 to 100".into()),

@@ -3,6 +3,7 @@
 use std::ffi::OsString;
 use std::io::{IsTerminal as _, Read as _};
 use std::path::PathBuf;
+use std::time::Duration;
 
 use clap::Args;
 use temps_plugin_schema::Secret;
@@ -11,6 +12,7 @@ use super::output::OutputArgs;
 use super::plugin::{PluginArgs, until_done};
 use super::{complain, tell};
 use crate::baseline::{KnownFailing, today};
+use crate::fuzz::{Budget, FuzzOptions, LARGEST_SEED};
 use crate::subject::{Attach, secret_from, secret_in};
 use crate::{ExitCode, RunOptions};
 
@@ -41,6 +43,12 @@ struct DemandArgs {
     /// without DIR, in a new directory for temporary files.
     #[arg(long, value_name = "DIR", num_args = 0..=1, require_equals = true)]
     keep: Option<Option<PathBuf>>,
+    /// Fuzz the plugin for so many seconds after the checks.
+    #[arg(long, value_name = "SECONDS", conflicts_with = "attach", value_parser = clap::value_parser!(u64).range(1..=86_400))]
+    fuzz: Option<u64>,
+    /// Where the chance of --fuzz begins. One is chosen, and printed, when none is given.
+    #[arg(long, value_name = "N", requires = "fuzz", value_parser = clap::value_parser!(u64).range(..=LARGEST_SEED))]
+    seed: Option<u64>,
     #[command(flatten)]
     attach: AttachArgs,
 }
@@ -131,6 +139,11 @@ impl DemandArgs {
         Ok(RunOptions {
             known_failing: known_failing.map_err(|error| error.to_string())?,
             deny_skips: self.deny_skips,
+            fuzz: self.fuzz.map(|seconds| FuzzOptions {
+                budget: Budget::Time(Duration::from_secs(seconds)),
+                seed: self.seed,
+                alone: false,
+            }),
             attach: self.attach.read()?,
             keep: self.keep.map(|dir| dir.map_or_else(new_directory, Ok)).transpose()?,
             ..options

@@ -12,9 +12,9 @@ use crate::model::{Check, CheckResult, Status};
 use crate::traceability;
 use crate::visible::{visible, visible_line};
 
-const GOOD: Style = AnsiColor::Green.on_default();
-const BAD: Style = AnsiColor::Red.on_default().bold();
-const WARN: Style = AnsiColor::Yellow.on_default();
+pub(super) const GOOD: Style = AnsiColor::Green.on_default();
+pub(super) const BAD: Style = AnsiColor::Red.on_default().bold();
+pub(super) const WARN: Style = AnsiColor::Yellow.on_default();
 pub(super) const DIM: Style = Style::new().dimmed();
 pub(super) const BOLD: Style = Style::new().bold();
 
@@ -47,6 +47,9 @@ pub fn report(report: &RunReport, verbose: bool) -> String {
         }
     }
     out.push_str(&skipped(&report.results));
+    if let Some(fuzz) = &report.fuzz {
+        out.push_str(&super::fuzz::section(fuzz));
+    }
     out.push_str(&known(&report.results));
     out.push_str(&objections(report));
     out.push_str(&conclusion(report));
@@ -242,6 +245,9 @@ fn conclusion(report: &RunReport) -> String {
         counts.skipped
     );
     let name = report.verdict.name();
+    if let Some(fuzz) = report.fuzz.as_ref().filter(|_| report.results.is_empty()) {
+        return super::fuzz::conclusion(fuzz);
+    }
     match report.verdict {
         Verdict::Conformant if !report.objections.is_empty() => format!(
             "\n{}, but {}: {numbers}\n",

@@ -113,7 +113,8 @@ mod tests {
 
     #[test]
     fn every_kind_of_report_is_what_the_schema_says() {
-        for sample in [sample::report(), sample::never_started(), sample::nothing_run()] {
+        let (fuzzed, nothing) = (sample::fuzzed(), sample::nothing_run());
+        for sample in [sample::report(), sample::never_started(), nothing, fuzzed] {
             validate(&report(&sample));
         }
     }

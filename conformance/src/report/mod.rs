@@ -6,6 +6,7 @@
 mod destination;
 pub mod explanation;
 mod format;
+mod fuzz;
 pub mod github;
 mod html;
 pub mod human;
@@ -31,6 +32,7 @@ pub use rows::Outcome;
 
 use crate::ExitCode;
 use crate::baseline::Objection;
+use crate::fuzz::FuzzReport;
 use crate::model::{CheckResult, as_millis};
 use crate::transcript::Transcript;
 use crate::visible::visible_line;
@@ -60,6 +62,9 @@ pub struct RunReport {
     pub counts: Counts,
     /// The results, in the order of the registry and then of the dialects.
     pub results: Vec<CheckResult>,
+    /// What came of fuzzing, if that was asked for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub fuzz: Option<FuzzReport>,
     /// When the run began.
     #[schemars(with = "String", extend("format" = "date-time"))]
     pub started_at: Timestamp,

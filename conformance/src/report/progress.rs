@@ -2,6 +2,7 @@
 
 use std::io::Write as _;
 use std::sync::Mutex;
+use std::time::{Duration, Instant};
 
 use crate::model::{CheckResult, Status};
 
@@ -24,8 +25,14 @@ struct ProgressState {
     total: usize,
     done: usize,
     failed: usize,
+    /// When [`Progress::going_on`] last said something.
+    said: Option<Instant>,
 }
 
+/// How often a line that changes does so.
+const REFRESH: Duration = Duration::from_millis(200);
+/// How often a line is written where lines stay.
+const LINE_PAUSE: Duration = Duration::from_secs(10);
 /// Without a terminal, a line is written each time this many checks are done.
 const LINE_EVERY: usize = 50;
 
@@ -56,7 +63,7 @@ impl Progress {
         state.done += 1;
         let failed = matches!(result.status, Status::Failed { .. } | Status::Fault { .. });
         state.failed += usize::from(failed);
-        let ProgressState { total, done, failed } = *state;
+        let ProgressState { total, done, failed, .. } = *state;
         let mut err = anstream::stderr().lock();
         // Progress is a courtesy: a closed stderr must not end the run.
         let _ = match self.style {
@@ -70,6 +77,35 @@ impl Progress {
                 writeln!(err, "{done} of {total} checks made, {failed} failed")
             }
             ProgressStyle::Lines => Ok(()),
+        };
+    }
+
+    /// Writes a line, whatever else is going on.
+    pub(crate) fn say(&self, line: &str) {
+        if self.style != ProgressStyle::Silent {
+            let mut err = anstream::stderr().lock();
+            let _ = writeln!(err, "{line}");
+        }
+    }
+
+    /// Says how far something is that has no known end; as often as the reader can bear.
+    pub(crate) fn going_on(&self, line: &str) {
+        let pause = match self.style {
+            ProgressStyle::Silent => return,
+            ProgressStyle::InPlace => REFRESH,
+            ProgressStyle::Lines => LINE_PAUSE,
+        };
+        let Ok(mut state) = self.state.lock() else {
+            return;
+        };
+        if state.said.is_some_and(|said| said.elapsed() < pause) {
+            return;
+        }
+        state.said = Some(Instant::now());
+        let mut err = anstream::stderr().lock();
+        let _ = match self.style {
+            ProgressStyle::InPlace => write!(err, "\r\x1b[2K{line}").and_then(|()| err.flush()),
+            _ => writeln!(err, "{line}"),
         };
     }
 

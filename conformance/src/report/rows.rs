@@ -5,6 +5,7 @@ use std::fmt;
 use std::time::Duration;
 
 use super::{RunReport, StartOutcome, StartReport, Verdict};
+use crate::fuzz::Finding;
 use crate::model::{Check, CheckResult, Failure, Status};
 use crate::registry::{CHECKS, START_CHECK};
 use crate::rules::{Level, rule};
@@ -145,6 +146,19 @@ pub(super) fn complaints(report: &RunReport) -> Vec<Complaint> {
     complaints.extend(report.objections.iter().map(|objection| Complaint {
         title: "the run was told not to put up with it",
         text: objection.to_string(),
+    }));
+    complaints.extend(report.fuzz.iter().flat_map(|fuzz| &fuzz.findings).map(|finding| {
+        let Finding { dialect, expected, seen, command, explanation, .. } = finding;
+        let steps = explanation.join("\n");
+        let text = format!(
+            "{dialect}: expected {expected}; seen: {seen}\n{steps}\nrepeat it with\n{command}"
+        );
+        Complaint { title: "found by fuzzing", text: visible(&text).into_owned() }
+    }));
+    let fault = report.fuzz.iter().filter_map(|fuzz| fuzz.fault.as_ref());
+    complaints.extend(fault.map(|fault| Complaint {
+        title: "the fuzz stage was not finished",
+        text: format!("the runner failed, not the plugin: {}", visible(fault)),
     }));
     complaints
 }

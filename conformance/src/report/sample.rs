@@ -7,6 +7,7 @@ use jiff::civil::date;
 use temps_plugin_schema::Dialect;
 
 use super::{Counts, FORMAT_VERSION, PluginSummary, RunReport, StartOutcome, StartReport, Verdict};
+use crate::fuzz::{Finding, FuzzReport, Invariant, StageReport};
 use crate::model::{CheckResult, Evidence, Failure, Known, Profile, Status};
 use crate::rules::Level;
 use crate::transcript::{Entry, Transcript};
@@ -103,9 +104,40 @@ pub(super) fn report() -> RunReport {
         objections: Vec::new(),
         counts,
         results,
+        fuzz: None,
         started_at: "2026-06-06T12:00:00.25Z".parse().unwrap(),
         duration: Duration::from_millis(4_321),
     }
+}
+
+/// The same with a fuzz stage that has found something.
+pub(super) fn fuzzed() -> RunReport {
+    let finding = Finding {
+        dialect: Dialect::Two,
+        invariant: Invariant::Lives,
+        expected: Invariant::Lives.expected(),
+        rules: Invariant::Lives.rules(),
+        seen: HOSTILE.into(),
+        case: Some(13),
+        times: 2,
+        reproduced: true,
+        operations_before: 41,
+        operations: 1,
+        command: "temps-plugin-conformance fuzz --case v1.abc --dialect 2 -- ./plugin".into(),
+        explanation: vec!["cut the channel".into()],
+        transcript: transcript(),
+    };
+    let stage = StageReport { dialect: Dialect::Two, cases: 20, operations: 61, starts: 3 };
+    let fuzz = FuzzReport {
+        seed: Some(7),
+        stages: vec![stage],
+        findings: vec![finding.clone()],
+        late_once: vec![Finding { case: None, ..finding }],
+        notes: vec!["descriptors were not watched".into()],
+        fault: Some("no temporary directory".into()),
+        duration: Duration::from_secs(30),
+    };
+    RunReport { fuzz: Some(fuzz), ..report() }
 }
 
 /// A run whose plugin never started.

@@ -70,6 +70,11 @@ impl Channel {
         gone(tokio::time::timeout(self.limit, self.raw.send_bytes(bytes)).await)
     }
 
+    /// The text messages that came while something else was waited for.
+    pub(crate) fn take_texts(&mut self) -> impl Iterator<Item = String> {
+        self.waiting.drain(..)
+    }
+
     /// Sends an event in the message of a proper host.
     ///
     /// # Errors

@@ -34,6 +34,7 @@ pub use plan::Plan;
 pub use plugin::{Plugin, Timing};
 pub(crate) use probe::{Probe, probe, settle};
 pub use process::Process;
+pub(crate) use process::StartEnd;
 pub use raw::{Raw, RawResponse};
 pub use system::{find_program, make_room_for_descriptors};
 

@@ -168,6 +168,21 @@ impl Plan {
         args
     }
 
+    /// The plugin's own arguments, files among them by their absolute paths, so that they are found from
+    /// any working directory.
+    pub(crate) fn own_args(&self) -> Vec<OsString> {
+        let absolute = |arg: &OsString| match std::path::absolute(arg) {
+            Ok(path) if path.is_file() => path.into(),
+            _ => arg.clone(),
+        };
+        self.own_args.iter().map(absolute).collect()
+    }
+
+    /// The database URL given to a plugin that asks for one.
+    pub(crate) fn database_url(&self) -> &str {
+        &self.fallback_database_url
+    }
+
     /// Whether the program is a script with `#!`.
     #[must_use]
     pub fn is_script(&self, cx: &Cx) -> bool {

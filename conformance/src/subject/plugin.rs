@@ -259,6 +259,11 @@ impl Plugin {
         self.send(Request::get(&self.health_path)).await
     }
 
+    /// Where what passes is written down.
+    pub(crate) fn tape(&self) -> &Tape {
+        &self.tape
+    }
+
     /// A connection for bytes that no client would send.
     ///
     /// # Errors

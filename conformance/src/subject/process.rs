@@ -2,13 +2,25 @@
 
 use std::time::Duration;
 
-use temps_plugin_host::{Ended, Exit, RunningPlugin, Signal, Starting};
+use temps_plugin_host::{Ended, Exit, RunningPlugin, Signal, StartErrorKind, Starting};
 
 use super::plan::Plan;
 use super::start_failed;
 use crate::model::{Stop, ensure};
 
 const POLL: Duration = Duration::from_micros(200);
+/// What becomes of a start that may be refused.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum StartEnd {
+    /// `ready` came.
+    Ready,
+    /// The process exited.
+    Exited(Exit),
+}
+
+fn is_ready(line: &str) -> bool {
+    serde_json::from_str::<serde_json::Value>(line).is_ok_and(|line| line["type"] == "ready")
+}
 
 /// A started process. Dropping it kills it.
 pub struct Process {
@@ -105,6 +117,39 @@ impl Process {
             return Err(Stop::failed(EXPECTED, format!("status {status} and nothing on stderr")));
         };
         Ok(format!("status {status}, {:?}", last.chars().take(120).collect::<String>()))
+    }
+
+    /// Waits for what becomes of a start that the plugin may refuse, and shows the lines of standard
+    /// output on the way there.
+    ///
+    /// # Errors
+    /// What else it did than to become ready or to exit.
+    pub(crate) async fn outcome(
+        &mut self,
+        limit: Duration,
+        mut see: impl FnMut(&str),
+    ) -> Result<StartEnd, String> {
+        let lines = async {
+            loop {
+                match self.starting.next_line().await {
+                    Ok(line) => {
+                        see(&line);
+                        if is_ready(&line) {
+                            return Ok(StartEnd::Ready);
+                        }
+                    }
+                    Err(error) => match error.kind() {
+                        StartErrorKind::ExitedEarly { exit } => {
+                            return Ok(StartEnd::Exited(exit.clone()));
+                        }
+                        other => return Err(other.to_string()),
+                    },
+                }
+            }
+        };
+        tokio::time::timeout(limit, lines).await.unwrap_or_else(|_| {
+            Err(format!("neither `ready` nor an exit within {} s", limit.as_secs_f64()))
+        })
     }
 
     /// A `ready` among the lines that are left on standard output.

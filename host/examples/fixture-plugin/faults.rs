@@ -72,9 +72,68 @@ faults! {
     SilentGrandchild = "silent-grandchild",
     /// Refuses the channel with 401.
     RefuseChannel = "refuse-channel",
+    /// Keeps to itself what came with an event, which otherwise is shown. The faults from here on do so
+    /// too: a fuzzer would find nothing else.
+    Discreet = "discreet",
+    /// Dies of a frame with a list right within a list.
+    NestedFrameKills = "nested-frame-kills",
+    /// Dies of the third frame that is no JSON object.
+    ThirdBadFrameKills = "third-bad-frame-kills",
+    /// Opens a file for each request that is no GET, and never closes it.
+    LeakDescriptors = "leak-descriptors",
+    /// Starts a process for each request that is no GET, and never waits for it.
+    Zombies = "zombies",
+    /// Shows the secret in its answer to a target with a percent sign.
+    EchoSecret = "echo-secret",
+    /// Refuses a bad launch line with status 0.
+    PoliteRefusal = "polite-refusal",
 }
 
 impl Fault {
+    /// Whether the answer to an event shows the headers it came with.
+    pub(crate) fn shows_events(self) -> bool {
+        !matches!(
+            self,
+            Self::Discreet
+                | Self::NestedFrameKills
+                | Self::ThirdBadFrameKills
+                | Self::LeakDescriptors
+                | Self::Zombies
+                | Self::EchoSecret
+                | Self::PoliteRefusal
+        )
+    }
+
+    /// What the fault does with a request.
+    pub(crate) fn on_request(self, method: &str) -> Result<(), BoxError> {
+        match self {
+            Self::LeakDescriptors if method != "GET" => {
+                std::mem::forget(std::fs::File::open("/dev/null")?);
+            }
+            Self::Zombies if method != "GET" => {
+                Command::new(std::env::current_exe()?)
+                    .arg("--end")
+                    .stdin(Stdio::null())
+                    .stdout(Stdio::null())
+                    .spawn()?;
+            }
+            _ => {}
+        }
+        Ok(())
+    }
+
+    /// What the fault does with a text message; `bad` is how many were no JSON object so far.
+    pub(crate) fn on_frame(self, text: &str, bad: &mut u32) {
+        if !serde_json::from_str::<serde_json::Value>(text).is_ok_and(|json| json.is_object()) {
+            *bad += 1;
+        }
+        match self {
+            Self::NestedFrameKills if text.contains("[[") => std::process::abort(),
+            Self::ThirdBadFrameKills if *bad == 3 => std::process::abort(),
+            _ => {}
+        }
+    }
+
     pub(crate) fn before_announcing(self, arguments: &Arguments) -> Result<(), BoxError> {
         let mut out = std::io::stdout().lock();
         match self {

@@ -24,6 +24,9 @@ fn main() -> Result<(), BoxError> {
     if all.first().is_some_and(|arg| arg == "--linger") {
         return linger();
     }
+    if all.first().is_some_and(|arg| arg == "--end") {
+        return Ok(());
+    }
     let arguments = Arguments {
         fault: Fault::named(value(&all, "--fault").unwrap_or_default())?,
         auth_secret: value(&all, "--auth-secret").map(str::to_owned),
@@ -91,7 +94,7 @@ fn read_launch_line(arguments: &Arguments) -> Result<String, BoxError> {
     std::io::stdin().lock().read_line(&mut line)?;
     let launch: Value = serde_json::from_str(&line).unwrap_or_else(|error| {
         eprintln!("refusing the launch line: {error}");
-        std::process::exit(4)
+        std::process::exit(if arguments.fault == Fault::PoliteRefusal { 0 } else { 4 })
     });
     if arguments.fault == Fault::NeedsDatabase {
         eprintln!("the database is {}", launch["database_url"]);

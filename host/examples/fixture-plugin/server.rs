@@ -46,6 +46,7 @@ pub(crate) struct State {
     take_orders: Mutex<mpsc::Receiver<Order>>,
     frames: mpsc::Sender<String>,
     take_frames: Mutex<mpsc::Receiver<String>>,
+    bad_frames: Mutex<u32>,
 }
 
 /// What the channel's task is to do.
@@ -68,6 +69,7 @@ impl State {
             take_orders: Mutex::new(take_orders),
             frames,
             take_frames: Mutex::new(take_frames),
+            bad_frames: Mutex::new(0),
         })
     }
 }
@@ -117,6 +119,12 @@ async fn answer(state: Arc<State>, mut request: Request<Incoming>) -> Reply {
     if signature != Some(&state.secret) && (state.asks_for_signature || signature.is_some()) {
         return reply(StatusCode::UNAUTHORIZED, "who are you?");
     }
+    if let Err(error) = state.fault.on_request(request.method().as_str()) {
+        return reply(StatusCode::INTERNAL_SERVER_ERROR, error.to_string());
+    }
+    if state.fault == Fault::EchoSecret && path.contains('%') {
+        return reply(StatusCode::NOT_FOUND, format!("no {path} for {}", state.secret));
+    }
     match (request.method(), path.as_str()) {
         (&Method::GET, "/_temps/channel") => channel(&state, &mut request),
         (&Method::GET, "/ws") => upgrade(&mut request, echo),
@@ -140,6 +148,7 @@ async fn answer(state: Arc<State>, mut request: Request<Incoming>) -> Reply {
         },
         (&Method::POST, "/close") => order(&state, Order::Close).await,
         (&Method::POST, "/drop") => order(&state, Order::Drop).await,
+        (&Method::POST, "/_events") if !state.fault.shows_events() => reply(StatusCode::OK, "ok"),
         (&Method::POST, "/_events") => reply(StatusCode::OK, seen(request.headers())),
         _ => reply(StatusCode::NOT_FOUND, "no such route"),
     }
@@ -215,6 +224,7 @@ async fn serve_channel(mut socket: Socket, state: &State) {
         tokio::select! {
             message = socket.next() => match message {
                 Some(Ok(Message::Text(text))) => {
+                    state.fault.on_frame(text.as_str(), &mut *state.bad_frames.lock().await);
                     if state.frames.send(text.to_string()).await.is_err() {
                         return;
                     }
