@@ -27,6 +27,8 @@ const READ_BYTES: usize = 1024 * 1024;
 const ANSWER: Duration = Duration::from_millis(250);
 /// How long more of an answer is waited for that has begun.
 const MORE: Duration = Duration::from_millis(40);
+/// How long an answer is read that goes on and on.
+const READING: Duration = Duration::from_secs(1);
 /// How long a call of the plugin is waited for.
 const CALL: Duration = Duration::from_millis(300);
 /// How often it is looked whether what the plugin holds has gone down again.
@@ -502,7 +504,8 @@ async fn write_pieces(
 /// Reads until so many answers have come, until the end, or until nothing comes any more.
 async fn read_answers(from: &mut (impl AsyncRead + Unpin), answers: usize, scale: f64) -> Vec<u8> {
     let mut back = Vec::new();
-    while back.len() < READ_BYTES {
+    let until = tokio::time::Instant::now() + READING.mul_f64(scale);
+    while back.len() < READ_BYTES && tokio::time::Instant::now() < until {
         let wait = if back.is_empty() { ANSWER } else { MORE };
         match timeout(wait.mul_f64(scale), from.read_buf(&mut back)).await {
             Ok(Ok(1..)) if whole_responses(&back) < answers => {}
