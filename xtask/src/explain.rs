@@ -123,18 +123,8 @@ fn program<'a>(built: &'a [Built], name: &str) -> Result<&'a Built, XtaskError> 
 fn report(runner: &Path, plugin: &Path) -> Result<Report, XtaskError> {
     let mut command = Command::new(runner);
     // One check at a time: the plugin that checks share would show what others do.
-    command.args([
-        "run",
-        "--format",
-        "json",
-        "--transcripts",
-        "all",
-        "--slow",
-        "--jobs",
-        "1",
-        "--",
-    ]);
-    command.arg(plugin);
+    command.args(["run", "--format", "json", "--transcripts", "all", "--slow", "--jobs", "1"]);
+    command.arg("--config").arg(repository::path(SAMPLES)).arg("--").arg(plugin);
     let output = command
         .stderr(Stdio::inherit())
         .output()
