@@ -10,7 +10,7 @@ use tokio::net::unix::OwnedWriteHalf;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio::sync::watch;
 
-use crate::defects::http;
+use crate::defects::{Defect, channel as defect, http, stop as stop_defect};
 use crate::events::Event;
 use crate::http::{Answered, Exchange, Input, Reply};
 use crate::plugin::Plugin;
@@ -52,6 +52,12 @@ impl Place {
 
     /// Closes the live channel with a close frame and waits, bounded, for its end (LC-10).
     pub(crate) async fn close(&self) {
+        if stop_defect::SECOND_DIAL_BLOCKS.active() && self.numbers.load(Ordering::Relaxed) > 1 {
+            std::future::pending().await
+        }
+        if stop_defect::CHANNEL_CUT.active() {
+            return;
+        }
         let over = self.lock().as_ref().map(|live| {
             // A channel that is just ending has nobody to close it for.
             let _ = live.out.send(Outgoing::Close(GOING_AWAY));
@@ -80,7 +86,19 @@ pub(crate) async fn upgrade(
     let number = plugin.channel.numbers.fetch_add(1, Ordering::Relaxed);
     let taken = {
         let mut place = plugin.channel.lock();
-        let free = place.is_none() && !plugin.is_stopping();
+        let mut free = place.is_none() && !plugin.is_stopping();
+        if defect::SECOND_ACCEPTED.active() {
+            free = !plugin.is_stopping();
+        }
+        if defect::ONE_FOR_LIFE.active() && number > 0 {
+            free = false;
+        }
+        if defect::SECOND_ENDS_FIRST.active()
+            && let Some(live) = place.as_ref()
+        {
+            // One that is just ending cannot be lost a second time.
+            let _ = live.out.send(Outgoing::Close(GOING_AWAY));
+        }
         if free {
             plugin.channel.closed.store(false, Ordering::Relaxed);
             *place = Some(Live { number, out: out.clone(), over: is_over });
@@ -128,6 +146,7 @@ impl Link {
         let mut reader = Reader::new(input);
         // Beside reading, so that a host that does not read still gets its replies read.
         let mut writer = tokio::spawn(write(output, messages));
+        let mut kept = false;
         loop {
             let message = tokio::select! {
                 message = reader.next() => message,
@@ -140,16 +159,29 @@ impl Link {
             };
             match message {
                 Ok(Incoming::Text(text)) => self.take(&text),
-                Ok(Incoming::Binary(_)) => log::warn("skipped a binary message on the channel"),
+                Ok(Incoming::Binary(_)) => self.skip(defect::BINARY_FATAL, "a binary message"),
+                Ok(Incoming::Ping(_)) if defect::PINGS_UNANSWERED.active() => {}
                 Ok(Incoming::Ping(payload)) => self.queue(Outgoing::Pong(payload)),
+                Ok(Incoming::Close(_)) if defect::CLOSE_UNANSWERED.active() => {
+                    writer.abort();
+                    break;
+                }
                 Ok(Incoming::Close(_)) => {
                     self.plugin.channel.closed.store(true, Ordering::Relaxed);
                     self.queue(Outgoing::Close(NORMAL));
+                    kept = defect::KEPT_AFTER_CLOSE.active();
                     break;
                 }
                 Err(Broken::Lost) => {
+                    if reader.is_within_a_frame() && defect::DIES_WITHIN_A_FRAME.active() {
+                        std::process::exit(1);
+                    }
+                    kept = reader.is_within_a_frame() && defect::KEPT_WITHIN_A_FRAME.active();
                     writer.abort();
                     break;
+                }
+                Err(Broken::Protocol(_)) if defect::DIES_OF_A_BROKEN_FRAME.active() => {
+                    std::process::exit(1);
                 }
                 Err(Broken::Protocol(code)) => {
                     log::warn("the host broke the rules of WebSocket; closing the channel");
@@ -158,7 +190,11 @@ impl Link {
                 }
             }
         }
-        drop(self);
+        if kept {
+            std::mem::forget(self);
+        } else {
+            drop(self);
+        }
         // What is left to be said, to a host that may not listen.
         let _ = tokio::time::timeout(CLOSING, writer).await;
     }
@@ -172,22 +208,45 @@ impl Link {
     fn take(&self, text: &str) {
         let message: Value = match serde_json::from_str(text) {
             Ok(message) => message,
-            Err(_) => return log::warn("skipped a message on the channel that is no JSON"),
+            Err(_) => return self.skip(defect::NO_JSON_FATAL, "a message that is no JSON"),
         };
         match json::filled(&message, "type") {
             Some("response") => {
                 if let Err(why) = self.plugin.calls.complete(self.plugin.dialect, &message) {
-                    log::warn(&format!("skipped a response on the channel: {why}"));
+                    let text = message["id"].is_string();
+                    let fatal =
+                        if text { defect::TEXT_ID_FATAL } else { defect::UNKNOWN_ID_FATAL };
+                    self.skip(fatal, &format!("a response: {why}"));
                 }
             }
             Some("event") => match Event::read(message.get("event").unwrap_or(&Value::Null)) {
+                Ok(_) if too_odd(&message["event"]) => self.queue(Outgoing::Close(NORMAL)),
                 Ok(event) => self.plugin.events.put(event),
-                Err(why) => log::warn(&format!("skipped what is no event: {why}")),
+                Err(why) => {
+                    self.skip(defect::BAD_EVENT_FATAL, &format!("what is no event: {why}"));
+                }
             },
-            Some(_) => log::warn("skipped a message of an unknown type on the channel"),
-            None => log::warn("skipped a message without a type on the channel"),
+            Some(_) => self.skip(defect::UNKNOWN_TYPE_FATAL, "a message of an unknown type"),
+            None => self.skip(defect::NO_TYPE_FATAL, "a message without a type"),
         }
     }
+
+    /// Logs what is skipped (CH-33). A plugin to which it is fatal closes the channel over it.
+    fn skip(&self, fatal: Defect, what: &str) {
+        if !defect::SKIPS_SILENTLY.active() {
+            log::warn(&format!("skipped on the channel: {what}"));
+        }
+        if fatal.active() {
+            self.queue(Outgoing::Close(NORMAL));
+        }
+    }
+}
+
+/// Whether an event is one of those that a plugin may wrongly rely on.
+fn too_odd(event: &Value) -> bool {
+    let known = event["event_type"].as_str().is_some_and(|kind| kind.starts_with("deployment."));
+    defect::BARE_EVENT_FATAL.active() && event.get("data").is_none()
+        || defect::TYPED_DATA_FATAL.active() && known && !event["data"].is_object()
 }
 
 /// Sends what is queued, up to a close frame.

@@ -8,7 +8,7 @@ use futures_util::FutureExt as _;
 use serde_json::{Value, json};
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 
-use crate::defects::http;
+use crate::defects::{events as defect, http};
 use crate::http::{Answered, Exchange, Reply};
 use crate::json::{filled, is_i32};
 use crate::platform_api;
@@ -23,10 +23,17 @@ pub(crate) struct Event(Value);
 impl Event {
     /// Reads an envelope; why it is none, otherwise.
     pub(crate) fn read(value: &Value) -> Result<Self, &'static str> {
-        let id = filled(value, "id").ok_or("`id` is no text, or empty")?;
+        let id = match value.get("id").and_then(Value::as_str) {
+            Some("") if defect::EMPTY_ID_TAKEN.active() => Some(""),
+            _ => filled(value, "id"),
+        };
+        let id = id.ok_or("`id` is no text, or empty")?;
         let kind = filled(value, "event_type").ok_or("`event_type` is no text, or empty")?;
         let timestamp = value.get("timestamp").and_then(Value::as_str);
         let timestamp = timestamp.ok_or("`timestamp` is no text")?;
+        if defect::RFC_3339_REQUIRED.active() && timestamp.len() < "2026-06-06T12:00:00Z".len() {
+            return Err("`timestamp` is no RFC 3339");
+        }
         let project = value.get("project_id").unwrap_or(&Value::Null);
         if !project.is_null() && !is_i32(project) {
             return Err("`project_id` is no integer of 32 bits");
@@ -99,17 +106,43 @@ pub(crate) async fn take(plugin: &Plugin, exchange: &mut Exchange<'_>) -> io::Re
     let Some(body) = exchange.body(BODY).await? else {
         return exchange.answer(Reply::text(413, format!("more than {BODY} bytes"))).await;
     };
+    if !takes_type(exchange.request.header("content-type")) {
+        return exchange.answer(Reply::text(415, "another content type")).await;
+    }
     let event = serde_json::from_slice(&body)
         .map_err(|_| "the body is no JSON")
-        .and_then(|value| Event::read(&value));
+        .and_then(|value| posted(&value));
     let reply = match event {
         Ok(event) => {
             plugin.events.put(event);
-            Reply::text(200, "taken over")
+            let status = if defect::ANSWERED_WITH_202.active() { 202 } else { 200 };
+            Reply::text(status, "taken over")
         }
-        Err(why) => Reply::text(400, format!("this is no event: {why}")),
+        Err(_) if defect::REFUSED_WITHOUT_REASON.active() => Reply::new(400, ""),
+        Err(why) => {
+            let status = if defect::REFUSED_WITH_422.active() { 422 } else { 400 };
+            Reply::text(status, format!("this is no event: {why}"))
+        }
     };
     exchange.answer(reply).await
+}
+
+/// The body alone decides, in a sound plugin (EV-34).
+fn takes_type(given: Option<&[u8]>) -> bool {
+    let is = |wanted: &[u8]| given.is_some_and(|given| given.starts_with(wanted));
+    !(defect::CONTENT_TYPE_REQUIRED.active() && !is(b"application/json")
+        || defect::OCTET_STREAM_REFUSED.active() && is(b"application/octet-stream"))
+}
+
+/// Reads an envelope that came by POST.
+fn posted(value: &Value) -> Result<Event, &'static str> {
+    if defect::PROJECT_ID_REQUIRED.active() && !value["project_id"].is_i64() {
+        return Err("there is no `project_id`");
+    }
+    match value.get("event") {
+        Some(inner) if defect::MESSAGE_TAKEN.active() => Event::read(inner),
+        _ => Event::read(value),
+    }
 }
 
 /// Hands over one event after another, for as long as the plugin lives.

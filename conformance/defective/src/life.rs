@@ -9,7 +9,9 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use crate::arguments::Arguments;
-use crate::defects::{handshake as handshake_defect, launch, stdio as stdio_defect};
+use crate::defects::{
+    handshake as handshake_defect, launch, stdio as stdio_defect, stop as stop_defect,
+};
 use crate::plugin::{Dialect, Plugin};
 use crate::stop::Signals;
 use crate::{handshake, hooks, launch_line, log, manifest, server, socket, stop};
@@ -84,10 +86,11 @@ async fn live(arguments: Arguments) -> Result<i32, String> {
                 Err(_) if handshake_defect::REFUSES_SILENTLY.active() => return Ok(1),
                 secret => secret?,
             },
-            () = signals.next() => return Ok(0),
+            () = signals.next(), if !stop_defect::UNHEARD_IN_HANDSHAKE.active() => return Ok(0),
         },
     };
     make_data_dir(&arguments.data_dir)?;
+    take_lock(&arguments.data_dir)?;
     let plugin = Arc::new(Plugin::new(dialect, secret, arguments.data_dir));
     let bound = socket::or_refuse(socket::bind(&arguments.socket_path))?;
     let serving = bound.map(|listener| tokio::spawn(server::serve(listener, Arc::clone(&plugin))));
@@ -115,14 +118,22 @@ async fn live(arguments: Arguments) -> Result<i32, String> {
             Ok(Ok(())) => std::future::pending().await,
         }
     };
+    let told_to_stop = async {
+        if stop_defect::WAITS_FOR_CHANNEL.active() {
+            plugin.first_channel().await;
+        }
+        signals.next().await;
+    };
     tokio::select! {
-        () = signals.next() => {}
+        () = told_to_stop => {}
         why = first_channel => return given_up(&arguments.socket_path, why),
         why = failed => return given_up(&arguments.socket_path, why),
     }
     tokio::select! {
-        () = stop::in_order(&plugin, serving, &arguments.socket_path) => Ok(0),
-        () = signals.next() => {
+        () = stop::in_order(&plugin, serving, &arguments.socket_path) => {
+            Ok(i32::from(stop_defect::STATUS_1.active()))
+        }
+        () = signals.next(), if !stop_defect::SECOND_SIGNAL_IGNORED.active() => {
             socket::remove(&arguments.socket_path);
             log::warn("a second signal: ending at once");
             Ok(143)
@@ -160,6 +171,16 @@ fn make_data_dir(path: &Path) -> Result<(), String> {
         fs::create_dir_all(path)
     };
     made.map_err(|e| format!("cannot make the data directory {}: {e}", path.display()))
+}
+
+/// What a sound plugin does without: it may be killed, and nobody would take the lock away.
+fn take_lock(data_dir: &Path) -> Result<(), String> {
+    if !stop_defect::LOCK_LEFT.active() {
+        return Ok(());
+    }
+    let lock = data_dir.join("lock");
+    let taken = fs::OpenOptions::new().write(true).create_new(true).open(&lock);
+    taken.map(drop).map_err(|e| format!("another process has the lock {}: {e}", lock.display()))
 }
 
 fn stdin_must_be_empty() -> Result<(), String> {
@@ -201,6 +222,12 @@ fn misbehave(
 }
 
 fn misbehave_after_ready(out: &mut crate::stdio::Handshake) {
+    if stop_defect::CHILD_LEFT.active() {
+        let mut child = std::process::Command::new("/bin/sleep");
+        let nothing = std::process::Stdio::null;
+        // Where there is no such program there is nothing to leave behind, and the harness tells.
+        let _ = child.arg("60").stdin(nothing()).stdout(nothing()).stderr(nothing()).spawn();
+    }
     if stdio_defect::BANNER_AFTER_READY.active() {
         // Nobody may be reading.
         let _ = out.write(b"everything-defective is listening\n");

@@ -9,7 +9,7 @@ use futures_util::FutureExt as _;
 use tokio::net::UnixListener;
 
 use crate::auth::{self, Refused};
-use crate::defects::{auth as unproven, handshake, health as ill, http as rude, stdio};
+use crate::defects::{auth as unproven, handshake, health as ill, http as rude, stdio, stop};
 use crate::http::{Answered, Connection, Exchange, Next, Reply, Request};
 use crate::plugin::{Dialect, Plugin};
 use crate::{channel, events, log, routes, ui, workers};
@@ -45,11 +45,13 @@ pub(crate) async fn serve(listener: UnixListener, plugin: Arc<Plugin>) {
 /// One connection, request by request.
 async fn connection(mut connection: Connection, plugin: Arc<Plugin>) {
     let _worker = workers::one().await;
+    let mut unused = stop::UNUSED_CONNECTIONS_DRAINED.active().then(|| UnderWay::new(&plugin));
     loop {
         let next = tokio::select! {
             next = connection.next() => next,
-            () = plugin.told_to_stop() => return,
+            () = plugin.told_to_stop(), if unused.is_none() => return,
         };
+        unused = None;
         let request = match next {
             Next::Request(request) => request,
             Next::Bad(status, why) => {

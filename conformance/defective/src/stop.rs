@@ -11,6 +11,7 @@ use futures_util::FutureExt as _;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::task::JoinHandle;
 
+use crate::defects::stop as defect;
 use crate::plugin::Plugin;
 use crate::{hooks, log, socket};
 
@@ -31,8 +32,8 @@ impl Signals {
     /// Waits for the next one.
     pub(crate) async fn next(&mut self) {
         tokio::select! {
-            _ = self.term.recv() => {}
-            _ = self.int.recv() => {}
+            _ = self.term.recv(), if !defect::SIGTERM_IGNORED.active() => {}
+            _ = self.int.recv(), if !defect::SIGINT_IGNORED.active() => {}
         }
     }
 }
@@ -44,18 +45,23 @@ pub(crate) async fn in_order(
     socket_path: &Path,
 ) {
     plugin.stopping.send_replace(true);
-    if let Some(serving) = serving {
+    if let Some(serving) = serving
+        && !defect::ACCEPTS_WHILE_DRAINING.active()
+    {
         // The listener goes with the task: from here on nobody is let in (LC-03).
         serving.abort();
         let _ = serving.await;
     }
-    if tokio::time::timeout(DRAIN, plugin.idle()).await.is_err() {
+    let drain = if defect::NOT_DRAINED.active() { Duration::ZERO } else { DRAIN };
+    if tokio::time::timeout(drain, plugin.idle()).await.is_err() {
         log::warn("breaking off what is still under way");
     }
     if plugin.initialised.load(Ordering::Acquire) {
         run_hook(plugin).await;
     }
-    socket::remove(socket_path);
+    if !defect::SOCKET_LEFT.active() {
+        socket::remove(socket_path);
+    }
     plugin.channel.close().await;
 }
 

@@ -9,10 +9,13 @@ use sha1::{Digest as _, Sha1};
 use tokio::io::AsyncWriteExt as _;
 use tokio::net::unix::OwnedWriteHalf;
 
+use crate::defects::channel as defect;
 use crate::http::{Exchange, Framing, Input, Request};
 
 /// Longest message taken: four times what CH-37 asks for.
 const MESSAGE: usize = 64 * 1024 * 1024;
+/// CH-37: the least that is to be taken.
+const MESSAGE_FLOOR: usize = 16 * 1024 * 1024;
 /// RFC 6455, section 1.3.
 const ACCEPT: &str = "258EAFA5-E914-47DA-95CA-C5AB0DC85B11";
 
@@ -103,6 +106,11 @@ impl Reader {
         }
     }
 
+    /// Whether the connection ended before what was begun was whole.
+    pub(crate) fn is_within_a_frame(&self) -> bool {
+        !self.input.buffer.is_empty()
+    }
+
     /// A frame that has come as a whole.
     fn frame(&mut self) -> Result<Option<Frame>, Broken> {
         let buffer = &mut self.input.buffer;
@@ -131,7 +139,7 @@ impl Reader {
         let so_far = self.fragments.as_ref().map_or(0, |(_, bytes)| bytes.len());
         let length = usize::try_from(length)
             .ok()
-            .filter(|length| length.saturating_add(so_far) <= MESSAGE)
+            .filter(|length| length.saturating_add(so_far) <= most())
             .ok_or(Broken::Protocol(TOO_BIG))?;
         if buffer.len() < head + length {
             return Ok(None);
@@ -167,6 +175,9 @@ impl Reader {
                 }
                 (opcode, bytes)
             }
+            (opcode, None) if !fin && opcode != CONTINUATION && defect::FRAGMENTS_REFUSED.active() => {
+                return Err(Broken::Protocol(PROTOCOL_ERROR));
+            }
             (CONTINUATION, None) | (_, Some(_)) => return Err(Broken::Protocol(PROTOCOL_ERROR)),
             (opcode, None) if fin => (opcode, payload.into()),
             (opcode, None) => {
@@ -179,6 +190,17 @@ impl Reader {
         }
         let text = String::from_utf8(payload).map_err(|_| Broken::Protocol(NO_UTF8))?;
         Ok(Some(Incoming::Text(text)))
+    }
+}
+
+/// Longest message that this plugin takes.
+fn most() -> usize {
+    if defect::ONE_MIB_MESSAGES.active() {
+        1024 * 1024
+    } else if defect::ONE_BYTE_TOO_FEW.active() {
+        MESSAGE_FLOOR - 1
+    } else {
+        MESSAGE
     }
 }
 

@@ -1,5 +1,116 @@
-//! Defects of the area `channel`.
+//! Defects of the channel: its place, its frames, its messages.
 
-use super::defects;
+use super::{defect, defects};
 
-defects! {}
+defects! {
+    PINGS_UNANSWERED = defect(
+        "channel/pings-unanswered",
+        "answers no ping",
+        &["channel/opens"],
+    );
+    SECOND_ACCEPTED = defect(
+        "channel/second-accepted",
+        "opens a second channel beside the first",
+        &["channel/one-at-a-time"],
+    );
+    SECOND_ENDS_FIRST = defect(
+        "channel/second-ends-first",
+        "refuses a second channel and loses the first over it",
+        &["channel/one-at-a-time"],
+    );
+    ONE_FOR_LIFE = defect(
+        "channel/one-for-life",
+        "opens one channel and never another",
+        &["channel/reconnects"],
+    );
+    KEPT_AFTER_CLOSE = defect(
+        "channel/kept-after-close",
+        "takes a channel that was closed with a close frame for live",
+        &["channel/reconnects"],
+    );
+    KEPT_WITHIN_A_FRAME = defect(
+        "channel/kept-within-a-frame",
+        "takes a channel that broke off within a frame for live",
+        &["channel/survives-loss"],
+    );
+    DIES_WITHIN_A_FRAME = defect(
+        "channel/dies-within-a-frame",
+        "ends when its channel breaks off within a frame",
+        &["channel/survives-loss"],
+    );
+    DIES_OF_A_BROKEN_FRAME = defect(
+        "channel/dies-of-a-broken-frame",
+        "ends when a frame breaks the rules of WebSocket",
+        &["channel/survives-loss"],
+    );
+    CLOSE_UNANSWERED = defect(
+        "channel/close-unanswered",
+        "leaves a close frame without an answer",
+        &["channel/answers-close", "channel/reconnects"],
+    );
+    UNKNOWN_TYPE_FATAL = defect(
+        "channel/unknown-type-fatal",
+        "closes the channel over a message of an unknown type",
+        &["channel/unknown-types"],
+    );
+    UNKNOWN_ID_FATAL = defect(
+        "channel/unknown-id-fatal",
+        "closes the channel over a response to nothing",
+        &["channel/unknown-ids"],
+    );
+    TEXT_ID_FATAL = defect(
+        "channel/text-id-fatal",
+        "closes the channel over a response whose id is a text",
+        &["channel/unknown-ids"],
+    );
+    NO_JSON_FATAL = defect(
+        "channel/no-json-fatal",
+        "closes the channel over a message that is no JSON",
+        &["channel/malformed"],
+    );
+    NO_TYPE_FATAL = defect(
+        "channel/no-type-fatal",
+        "closes the channel over a message without a type",
+        &["channel/malformed", "channel/unknown-types"],
+    );
+    BINARY_FATAL = defect(
+        "channel/binary-fatal",
+        "closes the channel over a binary message",
+        &["channel/malformed"],
+    );
+    BAD_EVENT_FATAL = defect(
+        "channel/bad-event-fatal",
+        "closes the channel over what is no event",
+        &["channel/bad-events"],
+    );
+    BARE_EVENT_FATAL = defect(
+        "channel/bare-event-fatal",
+        "closes the channel over an event without data",
+        &["channel/odd-events"],
+    );
+    TYPED_DATA_FATAL = defect(
+        "channel/typed-data-fatal",
+        "closes the channel over a known event whose data is no object",
+        &["channel/odd-events"],
+    );
+    SKIPS_SILENTLY = defect(
+        "channel/skips-silently",
+        "does not log what it skips",
+        &["channel/skips-are-logged"],
+    );
+    ONE_MIB_MESSAGES = defect(
+        "channel/one-mib-messages",
+        "takes no message over 1 MiB",
+        &["channel/large-messages"],
+    );
+    ONE_BYTE_TOO_FEW = defect(
+        "channel/one-byte-too-few",
+        "takes messages of one byte less than 16 MiB",
+        &["channel/large-messages"],
+    );
+    FRAGMENTS_REFUSED = defect(
+        "channel/fragments-refused",
+        "takes no message of several frames",
+        &["channel/large-messages"],
+    );
+}

@@ -1,5 +1,51 @@
-//! Defects of the area `events`.
+//! Defects of `POST /_events`, and of what is taken for an event.
 
-use super::defects;
+use super::{defect, defects};
 
-defects! {}
+defects! {
+    ANSWERED_WITH_202 = defect(
+        "events/answered-with-202",
+        "answers an event with 202",
+        &["events/taken", "events/any-content-type", "events/lenient", "events/refused"],
+    );
+    CONTENT_TYPE_REQUIRED = defect(
+        "events/content-type-required",
+        "takes events of the content type application/json only",
+        &["events/any-content-type", "events/lenient", "events/refused"],
+    );
+    OCTET_STREAM_REFUSED = defect(
+        "events/octet-stream-refused",
+        "takes no event of the content type application/octet-stream",
+        &["events/any-content-type"],
+    );
+    PROJECT_ID_REQUIRED = defect(
+        "events/project-id-required",
+        "refuses an event by POST that has no project_id",
+        &["events/lenient"],
+    );
+    RFC_3339_REQUIRED = defect(
+        "events/rfc-3339-required",
+        "takes no event whose timestamp is no RFC 3339",
+        &["events/lenient", "everything/event-as-received"],
+    );
+    EMPTY_ID_TAKEN = defect(
+        "events/empty-id-taken",
+        "takes an event whose id is empty",
+        &["events/refused", "everything/event-malformed-between"],
+    );
+    MESSAGE_TAKEN = defect(
+        "events/message-taken",
+        "takes the channel's message around an event by POST",
+        &["events/refused"],
+    );
+    REFUSED_WITH_422 = defect(
+        "events/refused-with-422",
+        "answers what is no event with 422",
+        &["events/refused"],
+    );
+    REFUSED_WITHOUT_REASON = defect(
+        "events/refused-without-reason",
+        "does not say why something is no event",
+        &["events/refused"],
+    );
+}

@@ -1,5 +1,69 @@
-//! Defects of the area `stop`.
+//! Defects of stopping.
 
-use super::defects;
+use super::{defect, defects};
 
-defects! {}
+defects! {
+    SIGTERM_IGNORED = defect(
+        "stop/sigterm-ignored",
+        "obeys SIGINT only",
+        &["stop/sigterm"],
+    );
+    SIGINT_IGNORED = defect("stop/sigint-ignored", "obeys SIGTERM only", &["stop/sigint"]);
+    STATUS_1 = defect("stop/status-1", "ends with status 1 on a signal", &["stop/sigterm"]);
+    SOCKET_LEFT = defect(
+        "stop/socket-left",
+        "leaves its socket file behind",
+        &["stop/sigterm"],
+    );
+    CHANNEL_CUT = defect(
+        "stop/channel-cut",
+        "ends without closing the channel",
+        &["stop/close-frame", "everything/failing-shutdown"],
+    );
+    UNHEARD_IN_HANDSHAKE = defect(
+        "stop/unheard-in-handshake",
+        "obeys no signal while it waits for its launch line",
+        &["stop/during-handshake"],
+    )
+    .only(2);
+    WAITS_FOR_CHANNEL = defect(
+        "stop/waits-for-channel",
+        "obeys no signal before its first channel has opened",
+        &["stop/without-channel"],
+    );
+    SECOND_DIAL_BLOCKS = defect(
+        "stop/second-dial-blocks",
+        "does not end when its channel has been dialled twice",
+        &["stop/after-lost-channel"],
+    );
+    UNUSED_CONNECTIONS_DRAINED = defect(
+        "stop/unused-connections-drained",
+        "waits, as it stops, for connections over which nothing has come",
+        &["stop/idle-connections"],
+    );
+    ACCEPTS_WHILE_DRAINING = defect(
+        "stop/accepts-while-draining",
+        "accepts connections while it finishes what is under way",
+        &["everything/drains"],
+    );
+    NOT_DRAINED = defect(
+        "stop/not-drained",
+        "breaks off what is under way",
+        &["everything/drains"],
+    );
+    CHILD_LEFT = defect(
+        "stop/child-left",
+        "leaves a process behind that it has started",
+        &["stop/nothing-left"],
+    );
+    SECOND_SIGNAL_IGNORED = defect(
+        "stop/second-signal-ignored",
+        "goes on draining after a second signal",
+        &["everything/second-signal"],
+    );
+    LOCK_LEFT = defect(
+        "stop/lock-left",
+        "leaves a lock file in its data directory and starts beside none",
+        &["stop/starts-again"],
+    );
+}
