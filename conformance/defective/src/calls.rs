@@ -7,6 +7,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 use tokio::sync::oneshot;
 
+use crate::defects::limits;
 use crate::json::{filled, is_i32};
 use crate::plugin::{Dialect, Plugin};
 
@@ -164,7 +165,8 @@ pub(crate) async fn call(
     params: Value,
     limit: Option<Duration>,
 ) -> Outcome {
-    let limit = limit.unwrap_or(if method == "generate_ai" { AI_LIMIT } else { LIMIT });
+    let long = method == "generate_ai" && !limits::GENERATE_AI_30_S.active();
+    let limit = limit.unwrap_or(if long { AI_LIMIT } else { LIMIT });
     let (id, reply) = plugin.calls.register(method);
     let _waits = Waits { calls: &plugin.calls, id };
     let frame = match plugin.dialect {

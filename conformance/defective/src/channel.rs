@@ -10,7 +10,7 @@ use tokio::net::unix::OwnedWriteHalf;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio::sync::watch;
 
-use crate::defects::{Defect, channel as defect, http, stop as stop_defect};
+use crate::defects::{Defect, channel as defect, faults, http, limits, stop as stop_defect};
 use crate::events::Event;
 use crate::http::{Answered, Exchange, Input, Reply};
 use crate::plugin::Plugin;
@@ -109,7 +109,15 @@ pub(crate) async fn upgrade(
         return exchange.answer(Reply::text(409, "another channel is live")).await;
     }
     let link = Link { plugin: Arc::clone(plugin), number, out, over };
-    websocket::accept(exchange, &key).await?;
+    let accepted = websocket::accept(exchange, &key).await;
+    if accepted.is_err() && faults::GIVEN_UP_DIAL_KEEPS_PLACE.active() {
+        std::mem::forget(link);
+        return Ok(Answered::Response);
+    }
+    accepted?;
+    if faults::CHANNEL_LEAKS_DESCRIPTOR.active() {
+        std::mem::forget(std::fs::File::open("/dev/null")?);
+    }
     plugin.had_channel.send_replace(true);
     Ok(Answered::Upgraded(Box::new(move |input, output| {
         Box::pin(link.live(input, output, messages))
@@ -133,6 +141,17 @@ impl Drop for Link {
         drop(place);
         self.plugin.calls.lost();
         self.over.send_replace(true);
+        if limits::LOST_CHANNEL_30_S.active() {
+            tokio::spawn(end_without_channel(Arc::clone(&self.plugin)));
+        }
+    }
+}
+
+/// What a sound plugin does after `ready` only (CH-11).
+async fn end_without_channel(plugin: Arc<Plugin>) {
+    tokio::time::sleep(Duration::from_secs(30)).await;
+    if plugin.channel.lock().is_none() {
+        std::process::exit(1);
     }
 }
 

@@ -109,6 +109,9 @@ pub(crate) async fn take(plugin: &Plugin, exchange: &mut Exchange<'_>) -> io::Re
     if !takes_type(exchange.request.header("content-type")) {
         return exchange.answer(Reply::text(415, "another content type")).await;
     }
+    if defect::ODD_PROJECT_ID_500.active() && !has_plain_project(&body) {
+        return exchange.answer(Reply::text(500, "the handler failed")).await;
+    }
     let event = serde_json::from_slice(&body)
         .map_err(|_| "the body is no JSON")
         .and_then(|value| posted(&value));
@@ -132,6 +135,13 @@ fn takes_type(given: Option<&[u8]>) -> bool {
     let is = |wanted: &[u8]| given.is_some_and(|given| given.starts_with(wanted));
     !(defect::CONTENT_TYPE_REQUIRED.active() && !is(b"application/json")
         || defect::OCTET_STREAM_REFUSED.active() && is(b"application/octet-stream"))
+}
+
+/// Whether the `project_id` in this body, if it is JSON, is one that everybody takes.
+fn has_plain_project(body: &[u8]) -> bool {
+    let value: Value = serde_json::from_slice(body).unwrap_or_default();
+    let project = value.get("project_id").unwrap_or(&Value::Null);
+    project.is_null() || is_i32(project)
 }
 
 /// Reads an envelope that came by POST.

@@ -6,7 +6,7 @@ use std::time::Duration;
 use serde_json::{Map, Value, json};
 use tokio::sync::oneshot;
 
-use crate::defects::launch_line as defect;
+use crate::defects::{launch_line as defect, limits};
 use crate::log;
 
 /// HS-35: longest launch line, its line end included.
@@ -24,7 +24,14 @@ pub(crate) async fn secret() -> Result<String, String> {
         // Nobody may be waiting any more.
         let _ = sender.send(read(&mut std::io::stdin().lock()));
     });
-    let line = match tokio::time::timeout(PATIENCE, line).await {
+    let patience = if limits::LAUNCH_LINE_FOR_EVER.active() {
+        Duration::MAX
+    } else if limits::LAUNCH_LINE_15_S.active() {
+        PATIENCE / 2
+    } else {
+        PATIENCE
+    };
+    let line = match tokio::time::timeout(patience, line).await {
         Ok(Ok(line)) => line?,
         Ok(Err(_)) => return Err("standard input cannot be read".into()),
         Err(_) => return Err(format!("no launch line came within {} s", PATIENCE.as_secs())),

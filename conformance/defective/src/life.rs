@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use crate::arguments::Arguments;
 use crate::defects::{
-    handshake as handshake_defect, launch, stdio as stdio_defect, stop as stop_defect,
+    faults, handshake as handshake_defect, launch, limits, stdio as stdio_defect, stop as stop_defect,
 };
 use crate::plugin::{Dialect, Plugin};
 use crate::stop::Signals;
@@ -126,8 +126,13 @@ async fn live(arguments: Arguments) -> Result<i32, String> {
     };
     tokio::select! {
         () = told_to_stop => {}
-        why = first_channel => return given_up(&arguments.socket_path, why),
-        why = failed => return given_up(&arguments.socket_path, why),
+        why = first_channel, if !limits::NO_CHANNEL_FOR_EVER.active() => {
+            return given_up(&arguments.socket_path, why);
+        }
+        why = failed => {
+            let ended = given_up(&arguments.socket_path, why);
+            return if faults::FULL_DISK_STATUS_0.active() { Ok(0) } else { ended };
+        }
     }
     tokio::select! {
         () = stop::in_order(&plugin, serving, &arguments.socket_path) => {
@@ -209,6 +214,15 @@ fn misbehave(
     };
     if let Some(file) = file {
         fs::write(file, &plugin.secret).map_err(|e| e.to_string())?;
+    }
+    if faults::DIES_WITH_HOST.active() {
+        let host = std::os::unix::process::parent_id();
+        std::thread::spawn(move || {
+            while std::os::unix::process::parent_id() == host {
+                std::thread::sleep(Duration::from_millis(1));
+            }
+            std::process::exit(1);
+        });
     }
     if stdio_defect::DIES_WITH_STDOUT.active() {
         let out = out.again().map_err(|e| e.to_string())?;

@@ -4,7 +4,7 @@ use std::io::Write as _;
 
 use serde_json::json;
 
-use crate::defects::stdio;
+use crate::defects::{faults, stdio};
 use crate::manifest::NAME;
 
 pub(crate) fn info(message: &str) {
@@ -22,11 +22,14 @@ pub(crate) fn error(message: &str) {
 fn write(level: &str, message: &str) {
     let mut err = std::io::stderr().lock();
     // A host that has closed its end loses the line, and nothing else happens.
-    let _ = if stdio::PLAIN_LOGS.active() {
+    let written = if stdio::PLAIN_LOGS.active() {
         writeln!(err, "{level} {NAME}: {message}")
     } else {
         writeln!(err, "{}", json!({"level": level, "plugin": NAME, "message": message}))
     };
+    if written.is_err() && faults::DIES_WITH_STDERR.active() {
+        std::process::exit(1);
+    }
 }
 
 /// Makes a log line of every panic: those of author code are expected here (HT-23, EV-25).

@@ -9,7 +9,7 @@ use futures_util::FutureExt as _;
 use tokio::net::UnixListener;
 
 use crate::auth::{self, Refused};
-use crate::defects::{auth as unproven, handshake, health as ill, http as rude, stdio, stop};
+use crate::defects::{auth as unproven, faults, handshake, health as ill, http as rude, stdio, stop};
 use crate::http::{Answered, Connection, Exchange, Next, Reply, Request};
 use crate::plugin::{Dialect, Plugin};
 use crate::{channel, events, log, routes, ui, workers};
@@ -31,6 +31,8 @@ pub(crate) async fn serve(listener: UnixListener, plugin: Arc<Plugin>) {
             Ok((stream, _)) => {
                 tokio::spawn(connection(Connection::new(stream), Arc::clone(&plugin)));
             }
+            Err(_) if faults::DIES_WITHOUT_DESCRIPTORS.active() => std::process::exit(1),
+            Err(_) if faults::DEAF_WITHOUT_DESCRIPTORS.active() => return,
             Err(error) => {
                 if !complained {
                     log::warn(&format!("cannot accept a connection: {error}"));

@@ -11,7 +11,7 @@ use futures_util::FutureExt as _;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::task::JoinHandle;
 
-use crate::defects::stop as defect;
+use crate::defects::{limits, stop as defect};
 use crate::plugin::Plugin;
 use crate::{hooks, log, socket};
 
@@ -52,7 +52,15 @@ pub(crate) async fn in_order(
         serving.abort();
         let _ = serving.await;
     }
-    let drain = if defect::NOT_DRAINED.active() { Duration::ZERO } else { DRAIN };
+    let drain = if defect::NOT_DRAINED.active() {
+        Duration::ZERO
+    } else if limits::DRAIN_5_S.active() {
+        DRAIN / 2
+    } else if limits::DRAIN_FOR_EVER.active() {
+        Duration::MAX
+    } else {
+        DRAIN
+    };
     if tokio::time::timeout(drain, plugin.idle()).await.is_err() {
         log::warn("breaking off what is still under way");
     }

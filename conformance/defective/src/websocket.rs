@@ -99,9 +99,13 @@ impl Reader {
                     return Ok(message);
                 }
             }
+            let before = self.input.buffer.len();
             match self.input.fill().await {
                 Ok(true) => {}
                 Ok(false) | Err(_) => return Err(Broken::Lost),
+            }
+            if defect::LONE_BYTE_FATAL.active() && before == 0 && self.input.buffer.len() == 1 {
+                return Err(Broken::Protocol(PROTOCOL_ERROR));
             }
         }
     }
@@ -139,8 +143,11 @@ impl Reader {
         let so_far = self.fragments.as_ref().map_or(0, |(_, bytes)| bytes.len());
         let length = usize::try_from(length)
             .ok()
-            .filter(|length| length.saturating_add(so_far) <= most())
-            .ok_or(Broken::Protocol(TOO_BIG))?;
+            .filter(|length| length.saturating_add(so_far) <= most());
+        if length.is_none() && defect::ANNOUNCED_SIZE_FATAL.active() {
+            std::process::exit(1);
+        }
+        let length = length.ok_or(Broken::Protocol(TOO_BIG))?;
         if buffer.len() < head + length {
             return Ok(None);
         }
@@ -158,8 +165,12 @@ impl Reader {
     fn message(&mut self, frame: Frame) -> Result<Option<Incoming>, Broken> {
         let Frame { fin, opcode, payload } = frame;
         match opcode {
+            PING if defect::PING_BETWEEN_FRAGMENTS_FATAL.active() && self.fragments.is_some() => {
+                return Err(Broken::Protocol(PROTOCOL_ERROR));
+            }
             PING => return Ok(Some(Incoming::Ping(payload))),
             PONG => return Ok(None),
+            CLOSE if defect::SHORT_CLOSE_FATAL.active() && payload.len() == 1 => std::process::exit(1),
             CLOSE => {
                 let code = payload.get(..2).map(|code| u16::from_be_bytes([code[0], code[1]]));
                 return Ok(Some(Incoming::Close(code)));

@@ -113,4 +113,24 @@ defects! {
         "takes no message of several frames",
         &["channel/large-messages"],
     );
+    LONE_BYTE_FATAL = defect(
+        "channel/lone-byte-fatal",
+        "closes the channel when a single byte of a frame comes by itself",
+        &["channel/split-frames"],
+    );
+    PING_BETWEEN_FRAGMENTS_FATAL = defect(
+        "channel/ping-between-fragments-fatal",
+        "closes the channel over a ping between the fragments of a message",
+        &["channel/coalesced-frames"],
+    );
+    SHORT_CLOSE_FATAL = defect(
+        "channel/short-close-fatal",
+        "ends when a close frame has one byte of its code",
+        &["channel/broken-frames"],
+    );
+    ANNOUNCED_SIZE_FATAL = defect(
+        "channel/announced-size-fatal",
+        "ends when a frame is announced that no memory has room for",
+        &["channel/announced-sizes"],
+    );
 }

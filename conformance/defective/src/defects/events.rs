@@ -48,4 +48,9 @@ defects! {
         "does not say why something is no event",
         &["events/refused"],
     );
+    ODD_PROJECT_ID_500 = defect(
+        "events/odd-project-id-500",
+        "answers an event whose project_id is no integer of 32 bits with 500",
+        &["events/odd-project-ids"],
+    );
 }

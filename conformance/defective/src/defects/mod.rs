@@ -24,6 +24,7 @@ pub(crate) mod health;
 pub(crate) mod http;
 pub(crate) mod launch;
 pub(crate) mod launch_line;
+pub(crate) mod limits;
 pub(crate) mod manifest;
 pub(crate) mod requests;
 pub(crate) mod socket;
@@ -51,7 +52,7 @@ macro_rules! defects {
 pub(crate) use defects;
 
 /// The tables, in the order of the checks' areas.
-const TABLES: [&[Defect]; 20] = [
+const TABLES: [&[Defect]; 21] = [
     handshake::DEFECTS,
     launch_line::DEFECTS,
     manifest::DEFECTS,
@@ -70,6 +71,7 @@ const TABLES: [&[Defect]; 20] = [
     everything_events::DEFECTS,
     everything_life::DEFECTS,
     faults::DEFECTS,
+    limits::DEFECTS,
     author::DEFECTS,
     requests::DEFECTS,
 ];

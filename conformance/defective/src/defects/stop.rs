@@ -44,12 +44,12 @@ defects! {
     ACCEPTS_WHILE_DRAINING = defect(
         "stop/accepts-while-draining",
         "accepts connections while it finishes what is under way",
-        &["everything/drains"],
+        &["stop/drains", "everything/drains"],
     );
     NOT_DRAINED = defect(
         "stop/not-drained",
         "breaks off what is under way",
-        &["everything/drains"],
+        &["stop/drains", "everything/drains", "everything/second-signal"],
     );
     CHILD_LEFT = defect(
         "stop/child-left",
@@ -59,7 +59,7 @@ defects! {
     SECOND_SIGNAL_IGNORED = defect(
         "stop/second-signal-ignored",
         "goes on draining after a second signal",
-        &["everything/second-signal"],
+        &["stop/signal-after-signal", "everything/second-signal"],
     );
     LOCK_LEFT = defect(
         "stop/lock-left",

@@ -10,6 +10,7 @@ use tokio::net::unix::OwnedWriteHalf;
 use super::exchange::Exchange;
 use super::head::{Head, Request};
 use super::input::Input;
+use crate::defects::faults;
 
 /// How long, and for how many bytes, a peer is heard out that goes on sending after its answer. A
 /// connection that is closed over unread bytes may take the answer with it.
@@ -43,11 +44,22 @@ impl Connection {
                 match Request::read(&mut self.input.buffer) {
                     Head::Whole(request) => return Next::Request(request),
                     Head::Bad(status, why) => return Next::Bad(status, why),
+                    Head::Partial if faults::HEAD_IN_ONE_PIECE.active() => {
+                        return Next::Bad(400, "this is no whole head");
+                    }
                     Head::Partial => {}
                 }
             }
             match self.input.fill().await {
                 Ok(true) => {}
+                Ok(false)
+                    if faults::HANGS_ON_HALF_A_HEAD.active() && !self.input.buffer.is_empty() =>
+                {
+                    // The only thread of the plugin.
+                    loop {
+                        std::thread::park();
+                    }
+                }
                 Ok(false) | Err(_) => return Next::Ended,
             }
         }
