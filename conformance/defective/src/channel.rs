@@ -233,8 +233,7 @@ impl Link {
             Some("response") => {
                 if let Err(why) = self.plugin.calls.complete(self.plugin.dialect, &message) {
                     let text = message["id"].is_string();
-                    let fatal =
-                        if text { defect::TEXT_ID_FATAL } else { defect::UNKNOWN_ID_FATAL };
+                    let fatal = if text { defect::TEXT_ID_FATAL } else { defect::UNKNOWN_ID_FATAL };
                     self.skip(fatal, &format!("a response: {why}"));
                 }
             }

@@ -10,7 +10,8 @@ use std::time::Duration;
 
 use crate::arguments::Arguments;
 use crate::defects::{
-    faults, handshake as handshake_defect, launch, limits, stdio as stdio_defect, stop as stop_defect,
+    faults, handshake as handshake_defect, launch, limits, stdio as stdio_defect,
+    stop as stop_defect,
 };
 use crate::plugin::{Dialect, Plugin};
 use crate::stop::Signals;

@@ -9,7 +9,9 @@ use futures_util::FutureExt as _;
 use tokio::net::UnixListener;
 
 use crate::auth::{self, Refused};
-use crate::defects::{auth as unproven, faults, handshake, health as ill, http as rude, stdio, stop};
+use crate::defects::{
+    auth as unproven, faults, handshake, health as ill, http as rude, stdio, stop,
+};
 use crate::http::{Answered, Connection, Exchange, Next, Reply, Request};
 use crate::plugin::{Dialect, Plugin};
 use crate::{channel, events, log, routes, ui, workers};

@@ -141,9 +141,8 @@ impl Reader {
             _ => buffer[2..2 + extended].iter().fold(0, |sum, byte| sum << 8 | u64::from(*byte)),
         };
         let so_far = self.fragments.as_ref().map_or(0, |(_, bytes)| bytes.len());
-        let length = usize::try_from(length)
-            .ok()
-            .filter(|length| length.saturating_add(so_far) <= most());
+        let length =
+            usize::try_from(length).ok().filter(|length| length.saturating_add(so_far) <= most());
         if length.is_none() && defect::ANNOUNCED_SIZE_FATAL.active() {
             std::process::exit(1);
         }
@@ -170,7 +169,9 @@ impl Reader {
             }
             PING => return Ok(Some(Incoming::Ping(payload))),
             PONG => return Ok(None),
-            CLOSE if defect::SHORT_CLOSE_FATAL.active() && payload.len() == 1 => std::process::exit(1),
+            CLOSE if defect::SHORT_CLOSE_FATAL.active() && payload.len() == 1 => {
+                std::process::exit(1)
+            }
             CLOSE => {
                 let code = payload.get(..2).map(|code| u16::from_be_bytes([code[0], code[1]]));
                 return Ok(Some(Incoming::Close(code)));
@@ -186,7 +187,9 @@ impl Reader {
                 }
                 (opcode, bytes)
             }
-            (opcode, None) if !fin && opcode != CONTINUATION && defect::FRAGMENTS_REFUSED.active() => {
+            (opcode, None)
+                if !fin && opcode != CONTINUATION && defect::FRAGMENTS_REFUSED.active() =>
+            {
                 return Err(Broken::Protocol(PROTOCOL_ERROR));
             }
             (CONTINUATION, None) | (_, Some(_)) => return Err(Broken::Protocol(PROTOCOL_ERROR)),

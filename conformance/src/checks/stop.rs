@@ -259,9 +259,12 @@ pub const CHECKS: &[Check] = &[
     Check::must("stop/nothing-left", "no process is left behind", &["LC-12"], |cx| {
         Box::pin(nothing_left(cx))
     }),
-    Check::must("stop/signal-after-signal", "a second signal ends the draining", &["LC-13"], |cx| {
-        Box::pin(signal_after_signal(cx))
-    }),
+    Check::must(
+        "stop/signal-after-signal",
+        "a second signal ends the draining",
+        &["LC-13"],
+        |cx| Box::pin(signal_after_signal(cx)),
+    ),
     Check::must(
         "stop/starts-again",
         "it starts and stops again and again in the same place",
