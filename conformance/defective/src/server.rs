@@ -213,7 +213,8 @@ async fn unknown_route(plugin: &Plugin, exchange: &mut Exchange<'_>) -> std::io:
         return Err(std::io::ErrorKind::ConnectionAborted.into());
     }
     let answered = exchange.answer(not_found(plugin)).await;
-    if answered.is_err() && rude::EXITS_WHEN_UNREAD.active() {
+    let is_get = exchange.request.method == "GET";
+    if is_get && answered.is_err() && rude::EXITS_WHEN_UNREAD.active() {
         std::process::exit(1);
     }
     answered

@@ -46,7 +46,7 @@ defects! {
     );
     EXITS_WHEN_UNREAD = defect(
         "http/exits-when-unread",
-        "exits when it writes to a peer that has gone, as SIGPIPE would have it",
+        "exits when it answers a GET and the peer has gone, as SIGPIPE would have it",
         &["http/peer-goes-away"],
     );
     EVENTS_TO_GET = defect(
