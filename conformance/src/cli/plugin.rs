@@ -6,6 +6,7 @@ use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
 use temps_plugin_schema::Dialect;
+use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use super::complain;
 use super::select::SelectArgs;
@@ -91,32 +92,47 @@ impl PluginArgs {
 
 /// Runs the suite until it is done or a signal comes, and says why there is no report.
 pub(super) async fn until_done(options: RunOptions) -> Result<RunReport, ExitCode> {
+    // Listened for before anything is started: a signal that came earlier would end this process
+    // alone.
+    let signals = Signals::listen().map_err(|error| {
+        complain(format_args!("signals cannot be listened for: {error}"));
+        ExitCode::RunnerFault
+    })?;
     // Dropping the run, and then the runtime, kills what was started.
     tokio::select! {
         outcome = run(options) => outcome.map_err(|error| {
             complain(&error);
             error.exit_code()
         }),
-        signal = interrupted() => {
+        signal = signals.next() => {
             complain(format_args!("ended by {signal}; no verdict"));
             Err(ExitCode::RunnerFault)
         }
     }
 }
 
-/// Waits for a signal that ends the run.
-async fn interrupted() -> &'static str {
-    use tokio::signal::unix::{SignalKind, signal};
-    let (Ok(mut interrupt), Ok(mut terminate), Ok(mut hangup)) = (
-        signal(SignalKind::interrupt()),
-        signal(SignalKind::terminate()),
-        signal(SignalKind::hangup()),
-    ) else {
-        return std::future::pending().await;
-    };
-    tokio::select! {
-        _ = interrupt.recv() => "SIGINT",
-        _ = terminate.recv() => "SIGTERM",
-        _ = hangup.recv() => "SIGHUP",
+/// The signals that end a run.
+struct Signals {
+    interrupt: Signal,
+    terminate: Signal,
+    hangup: Signal,
+}
+
+impl Signals {
+    fn listen() -> std::io::Result<Self> {
+        Ok(Self {
+            interrupt: signal(SignalKind::interrupt())?,
+            terminate: signal(SignalKind::terminate())?,
+            hangup: signal(SignalKind::hangup())?,
+        })
+    }
+
+    /// Waits for one of them.
+    async fn next(mut self) -> &'static str {
+        tokio::select! {
+            _ = self.interrupt.recv() => "SIGINT",
+            _ = self.terminate.recv() => "SIGTERM",
+            _ = self.hangup.recv() => "SIGHUP",
+        }
     }
 }
