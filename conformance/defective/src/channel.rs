@@ -10,7 +10,9 @@ use tokio::net::unix::OwnedWriteHalf;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio::sync::watch;
 
-use crate::defects::{Defect, channel as defect, faults, http, limits, stop as stop_defect};
+use crate::defects::{
+    Defect, channel as defect, everything_events, faults, http, limits, stop as stop_defect,
+};
 use crate::events::Event;
 use crate::http::{Answered, Exchange, Input, Reply};
 use crate::plugin::Plugin;
@@ -167,6 +169,9 @@ impl Link {
         let mut writer = tokio::spawn(write(output, messages));
         let mut kept = false;
         loop {
+            if everything_events::HANDLERS_ON_THE_READER.active() {
+                self.plugin.events.handled().await;
+            }
             let message = tokio::select! {
                 message = reader.next() => message,
                 _ = &mut writer => {
@@ -239,6 +244,7 @@ impl Link {
             }
             Some("event") => match Event::read(message.get("event").unwrap_or(&Value::Null)) {
                 Ok(_) if too_odd(&message["event"]) => self.queue(Outgoing::Close(NORMAL)),
+                Ok(_) if self.number > 0 && everything_events::FIRST_CHANNEL_ONLY.active() => {}
                 Ok(event) => self.plugin.events.put(event),
                 Err(why) => {
                     self.skip(defect::BAD_EVENT_FATAL, &format!("what is no event: {why}"));

@@ -7,8 +7,9 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use futures_util::FutureExt as _;
 use serde_json::{Value, json};
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
+use tokio::sync::watch;
 
-use crate::defects::{events as defect, http};
+use crate::defects::{events as defect, everything_events as defects, http};
 use crate::http::{Answered, Exchange, Reply};
 use crate::json::{filled, is_i32};
 use crate::platform_api;
@@ -29,6 +30,9 @@ impl Event {
         };
         let id = id.ok_or("`id` is no text, or empty")?;
         let kind = filled(value, "event_type").ok_or("`event_type` is no text, or empty")?;
+        if defects::WORDS_ALONE_REFUSED.active() && !kind.contains('.') {
+            return Err("`event_type` is one word");
+        }
         let timestamp = value.get("timestamp").and_then(Value::as_str);
         let timestamp = timestamp.ok_or("`timestamp` is no text")?;
         if defect::RFC_3339_REQUIRED.active() && timestamp.len() < "2026-06-06T12:00:00Z".len() {
@@ -38,7 +42,11 @@ impl Event {
         if !project.is_null() && !is_i32(project) {
             return Err("`project_id` is no integer of 32 bits");
         }
-        let data = value.get("data").cloned().unwrap_or_else(|| json!({}));
+        if defects::NEEDS_A_PROJECT.active() && project.is_null() {
+            return Err("there is no `project_id`");
+        }
+        let none = if defects::MISSING_DATA_IS_NULL.active() { Value::Null } else { json!({}) };
+        let data = value.get("data").cloned().unwrap_or(none);
         Ok(Self(json!({
             "id": id, "event_type": kind, "timestamp": timestamp, "project_id": project, "data": data,
         })))
@@ -51,6 +59,8 @@ pub(crate) struct Events {
     waiting: Mutex<Option<UnboundedReceiver<Event>>>,
     recorded: Mutex<Vec<Value>>,
     calls: Mutex<Vec<Value>>,
+    /// Events that no handler is done with.
+    unhandled: watch::Sender<usize>,
 }
 
 impl Default for Events {
@@ -61,6 +71,7 @@ impl Default for Events {
             waiting: Mutex::new(Some(waiting)),
             recorded: Mutex::default(),
             calls: Mutex::default(),
+            unhandled: watch::Sender::new(0),
         }
     }
 }
@@ -72,8 +83,15 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 impl Events {
     /// Queues an event. It waits there until the plugin is initialised (EV-27).
     pub(crate) fn put(&self, event: Event) {
+        self.unhandled.send_modify(|count| *count += 1);
         // The receiver ends with the process only.
         let _ = self.queue.send(event);
+    }
+
+    /// Waits until all handlers are done.
+    pub(crate) async fn handled(&self) {
+        // The sender lives as long as this waits.
+        let _ = self.unhandled.subscribe().wait_for(|count| *count == 0).await.is_ok();
     }
 
     /// The answer to `GET /events`.
@@ -117,9 +135,15 @@ pub(crate) async fn take(plugin: &Plugin, exchange: &mut Exchange<'_>) -> io::Re
         .and_then(|value| posted(&value));
     let reply = match event {
         Ok(event) => {
-            plugin.events.put(event);
+            let fails = event.0["data"]["fail"] == true;
+            if !defects::POSTED_DROPPED.active() {
+                plugin.events.put(event);
+            }
             let status = if defect::ANSWERED_WITH_202.active() { 202 } else { 200 };
-            Reply::text(status, "taken over")
+            match fails && defects::FAILING_HANDLER_IS_500.active() {
+                true => Reply::text(500, "the handler failed"),
+                false => Reply::text(status, "taken over"),
+            }
         }
         Err(_) if defect::REFUSED_WITHOUT_REASON.active() => Reply::new(400, ""),
         Err(why) => {
@@ -158,9 +182,23 @@ fn posted(value: &Value) -> Result<Event, &'static str> {
 /// Hands over one event after another, for as long as the plugin lives.
 pub(crate) async fn deliver(plugin: Arc<Plugin>) {
     let Some(mut waiting) = lock(&plugin.events.waiting).take() else { return };
+    let mut put_off = None;
+    let mut count = 0_usize;
     while let Some(event) = waiting.recv().await {
+        count += 1;
+        if count % 100 == 0 && defects::HUNDREDTH_LATE.active() {
+            put_off = Some(event);
+            continue;
+        }
         // A handler that panics has been logged by then; the next event is none of its business.
-        let _ = AssertUnwindSafe(handle(&plugin, event)).catch_unwind().await;
+        let handled = AssertUnwindSafe(handle(&plugin, event)).catch_unwind().await;
+        if handled.is_err() && defects::ENDS_WITH_A_PANIC.active() {
+            return;
+        }
+        if let Some(event) = put_off.take() {
+            handle(&plugin, event).await;
+        }
+        plugin.events.unhandled.send_modify(|count| *count -= 1);
     }
 }
 
@@ -168,10 +206,17 @@ pub(crate) async fn deliver(plugin: Arc<Plugin>) {
 async fn handle(plugin: &Plugin, event: Event) {
     let fails = event.0["data"]["fail"] == true;
     let call = event.0["data"].get("call").filter(|call| call.is_object()).cloned();
+    let full = lock(&plugin.events.recorded).len() >= 5000;
+    if full && defects::FIVE_THOUSAND_KEPT.active() {
+        return;
+    }
     lock(&plugin.events.recorded).push(event.0);
     if let Some(call) = call {
         let outcome = platform_api::shown(platform_api::ask(plugin, &call).await);
         lock(&plugin.events.calls).push(outcome);
+    }
+    if fails && defects::FAILURES_SWALLOWED.active() {
+        return;
     }
     assert!(!fails, "the event asked for a handler that fails");
 }

@@ -4,7 +4,7 @@ use std::io;
 
 use serde_json::{Value, json};
 
-use crate::defects::{handshake, stdio as streams};
+use crate::defects::{everything_life, handshake, stdio as streams};
 use crate::manifest::manifest;
 use crate::plugin::Dialect;
 use crate::stdio::Handshake;
@@ -96,5 +96,6 @@ pub(crate) fn ready(out: &mut Handshake, dialect: Dialect, mut openapi: Value) -
     };
     // HS-41, the line end included.
     let fits = with_openapi.to_string().len() < LIMIT;
+    let fits = fits && !everything_life::READY_WITHOUT_OPENAPI.active();
     out.line(if fits || handshake::LARGE_OPENAPI_KEPT.active() { &with_openapi } else { &line })
 }

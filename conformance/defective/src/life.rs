@@ -10,12 +10,12 @@ use std::time::Duration;
 
 use crate::arguments::Arguments;
 use crate::defects::{
-    faults, handshake as handshake_defect, launch, limits, stdio as stdio_defect,
-    stop as stop_defect,
+    everything_life, faults, handshake as handshake_defect, launch, limits, requests,
+    stdio as stdio_defect, stop as stop_defect,
 };
 use crate::plugin::{Dialect, Plugin};
 use crate::stop::Signals;
-use crate::{handshake, hooks, launch_line, log, manifest, server, socket, stop};
+use crate::{handshake, hooks, launch_line, log, manifest, routes, server, socket, stop};
 
 /// CH-09: how long the first channel is waited for.
 const FIRST_CHANNEL: Duration = Duration::from_secs(30);
@@ -124,6 +124,11 @@ async fn live(arguments: Arguments) -> Result<i32, String> {
             plugin.first_channel().await;
         }
         signals.next().await;
+        while everything_life::SIGNAL_AFTER_START_HOOK.active()
+            && !plugin.initialised.load(Ordering::Acquire)
+        {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
     };
     tokio::select! {
         () = told_to_stop => {}
@@ -137,7 +142,9 @@ async fn live(arguments: Arguments) -> Result<i32, String> {
     }
     tokio::select! {
         () = stop::in_order(&plugin, serving, &arguments.socket_path) => {
-            Ok(i32::from(stop_defect::STATUS_1.active()))
+            let badly = requests::EXITS_BADLY_AFTER_PRINT.active()
+                && routes::HAS_PRINTED.load(Ordering::Relaxed);
+            Ok(i32::from(badly || stop_defect::STATUS_1.active()))
         }
         () = signals.next(), if !stop_defect::SECOND_SIGNAL_IGNORED.active() => {
             socket::remove(&arguments.socket_path);

@@ -4,7 +4,7 @@ use std::io::Write as _;
 
 use serde_json::json;
 
-use crate::defects::{faults, stdio};
+use crate::defects::{everything_life, faults, stdio};
 use crate::manifest::NAME;
 
 pub(crate) fn info(message: &str) {
@@ -35,6 +35,9 @@ fn write(level: &str, message: &str) {
 /// Makes a log line of every panic: those of author code are expected here (HT-23, EV-25).
 pub(crate) fn panics_too() {
     std::panic::set_hook(Box::new(|panic| {
+        if everything_life::PANICS_UNLOGGED.active() {
+            return;
+        }
         let text = panic
             .payload()
             .downcast_ref::<&str>()

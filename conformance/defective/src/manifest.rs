@@ -4,7 +4,7 @@ use std::path::Path;
 
 use serde_json::{Value, json};
 
-use crate::defects::manifest as wrong;
+use crate::defects::{manifest as wrong, requests};
 
 /// The name of the plugin.
 pub(crate) const NAME: &str = "everything-defective";
@@ -72,6 +72,8 @@ fn misstate(manifest: &mut Value) {
         (wrong::UNKNOWN_PERMISSION, "/host_permissions/0", json!("projects_write")),
         (wrong::EVENT_CUT_IN_WORD, "/events/0", json!("depl*")),
         (wrong::EVENT_EMPTY_WORD, "/events/0", json!("deployment..succeeded")),
+        (requests::EVENTS_OF_DEPLOYMENTS, "/events", json!(["deployment.*"])),
+        (requests::NO_PUBLIC_PATHS, "/public_paths", json!([])),
         (wrong::EVENTS_AS_TEXT, "/events", json!("*")),
     ];
     for (defect, field, value) in fields {
@@ -106,12 +108,25 @@ pub(crate) fn openapi(data_dir: &Path) -> Value {
 
 fn routes() -> Value {
     let ok = json!({"responses": {"200": {"description": "Done"}}});
-    json!({
+    let kind = if requests::DOCUMENTS_ANOTHER_SCHEMA.active() { "integer" } else { "string" };
+    let schema =
+        json!({"type": "object", "required": ["hello"], "properties": {"hello": {"type": kind}}});
+    let mut hello = ok.clone();
+    hello["responses"]["200"]["content"] = json!({"application/json": {"schema": schema}});
+    let mut document = json!({
         "openapi": "3.1.0",
         "info": {"title": NAME, "version": env!("CARGO_PKG_VERSION")},
         "paths": {
-            "/whoami": {"get": ok}, "/public/hello": {"get": ok}, "/context": {"get": ok},
+            "/whoami": {"get": ok}, "/public/hello": {"get": hello}, "/context": {"get": ok},
             "/events": {"get": ok}, "/call": {"post": ok}, "/api": {"post": ok},
         },
-    })
+    });
+    if requests::DOCUMENTS_NO_ROUTE.active() {
+        document["paths"]["/projects"] = json!({"get": ok});
+    }
+    if requests::DOCUMENTS_ANOTHER_STATUS.active() {
+        document["paths"]["/context"]["get"] =
+            json!({"responses": {"204": {"description": "Done"}}});
+    }
+    document
 }

@@ -7,7 +7,9 @@ use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
 
 use crate::calls::{CallError, call};
+use crate::defects::{everything_calls as defects, requests};
 use crate::json::is_i32;
+use crate::log;
 use crate::plugin::{Dialect, Plugin};
 
 /// CH-57: largest body of an `api_call` in bytes.
@@ -40,7 +42,13 @@ pub(crate) async fn ask(plugin: &Plugin, request: &Value) -> Result<Value, CallE
     }
     let params = match request.get("params") {
         None | Some(Value::Null) => json!({}),
-        Some(params @ Value::Object(_)) => params.clone(),
+        Some(Value::Object(params)) => {
+            let mut params = params.clone();
+            if defects::OPTIONAL_PARAMS_DROPPED.active() {
+                params.remove("limit");
+            }
+            params.into()
+        }
         Some(_) => return Err(refused("`params` is no object")),
     };
     let known = METHODS.iter().find(|(name, ..)| *name == method);
@@ -50,6 +58,12 @@ pub(crate) async fn ask(plugin: &Plugin, request: &Value) -> Result<Value, CallE
     }
     if let Some(id) = ids.iter().find(|id| !params.get(**id).is_some_and(is_i32)) {
         return Err(refused(format!("{method} needs the integer {id}")));
+    }
+    if defects::LISTS_NEED_A_LIMIT.active()
+        && method == "list_projects"
+        && params.get("limit").is_none()
+    {
+        return Err(refused("list_projects needs a limit"));
     }
     let limit = request.get("timeout_ms").and_then(Value::as_u64).map(Duration::from_millis);
     call(plugin, method, params, limit).await
@@ -61,12 +75,17 @@ pub(crate) async fn api(
     request: &Value,
     actor: Option<&str>,
 ) -> Result<Value, CallError> {
+    let actor = actor.or(defects::ACTOR_OF_ITS_OWN.active().then_some("everything-defective"));
     let actor = actor.ok_or_else(|| CallError::new("no_actor", "the caller has no token"))?;
     if plugin.dialect == Dialect::One {
         return Err(refused("api_call is not in dialect 1"));
     }
     let text = |member: &str| request.get(member).and_then(Value::as_str);
-    let method = text("method").filter(|method| API_METHODS.contains(method));
+    let method = text("method").map(|method| match defects::API_METHODS_IN_ANY_CASE.active() {
+        true => method.to_ascii_uppercase(),
+        false => method.to_owned(),
+    });
+    let method = method.filter(|method| API_METHODS.contains(&method.as_str()));
     let method =
         method.ok_or_else(|| refused(format!("`method` is none of {}", API_METHODS.join(", "))))?;
     let path = text("path").filter(|path| path.starts_with("/api/"));
@@ -74,6 +93,10 @@ pub(crate) async fn api(
     let mut params = json!({"method": method, "path": path, "actor": actor});
     match request.get("query") {
         None | Some(Value::Null) => {}
+        Some(Value::String(_)) if requests::API_QUERY_LEFT_OUT.active() => {}
+        Some(Value::String(query)) if defects::API_QUERY_IN_PATH.active() => {
+            params["path"] = format!("{path}?{query}").into();
+        }
         Some(query @ Value::String(_)) => params["query"] = query.clone(),
         Some(_) => return Err(refused("`query` is no text")),
     }
@@ -87,7 +110,15 @@ pub(crate) async fn api(
             params["body"] = body.clone();
         }
     }
-    call(plugin, "api_call", params, None).await
+    if defects::LOGS_THE_ACTOR_TOKEN.active() {
+        log::info(&format!("api_call {method} {path} as {actor}"));
+    }
+    match call(plugin, "api_call", params, None).await {
+        Err(CallError { code: Some(code), .. }) if defects::API_ERRORS_ARE_STATUSES.active() => {
+            Ok(json!({"status": 500, "body": code}))
+        }
+        outcome => outcome,
+    }
 }
 
 /// How much of the limit a body takes (CH-55 to CH-57).
@@ -96,7 +127,11 @@ fn body_size(body: &Value) -> Result<usize, &'static str> {
     match (body.get("kind").and_then(Value::as_str), body.get("body")) {
         (Some("json"), Some(Value::String(text))) => Ok(text.len()),
         (Some("multipart"), Some(Value::Array(parts))) => {
-            parts.iter().map(|part| part_size(part).ok_or(SHAPE)).sum()
+            let mut sizes = parts.iter().map(|part| part_size(part).ok_or(SHAPE));
+            if defects::API_PARTS_ONE_BY_ONE.active() {
+                return sizes.try_fold(0, |largest, size| Ok(largest.max(size?)));
+            }
+            sizes.sum()
         }
         _ => Err(SHAPE),
     }

@@ -10,7 +10,8 @@ use tokio::net::UnixListener;
 
 use crate::auth::{self, Refused};
 use crate::defects::{
-    auth as unproven, faults, handshake, health as ill, http as rude, stdio, stop,
+    auth as unproven, author, everything_life, faults, handshake, health as ill, http as rude,
+    stdio, stop,
 };
 use crate::http::{Answered, Connection, Exchange, Next, Reply, Request};
 use crate::plugin::{Dialect, Plugin};
@@ -86,7 +87,14 @@ async fn connection(mut connection: Connection, plugin: Arc<Plugin>) {
                 return;
             }
             Ok(Err(error)) => Err(error),
-            Err(_) if exchange.has_begun() => return,
+            Err(_) if exchange.has_begun() => {
+                if author::BROKEN_BODY_ENDS.active() {
+                    // The peer may be gone.
+                    let _ = exchange.end(&[]).await;
+                }
+                return;
+            }
+            Err(_) if everything_life::PANIC_HANGS_UP.active() => return,
             Err(_) => match exchange.reply(Reply::text(500, "the handler failed")).await {
                 Ok(()) => exchange.finish().await,
                 Err(error) => Err(error),
@@ -151,6 +159,9 @@ async fn answer(plugin: &Arc<Plugin>, exchange: &mut Exchange<'_>) -> std::io::R
         return exchange.answer(Reply::text(403, "the signature is missing")).await;
     }
     match path.as_str() {
+        HEALTH if author::HEALTH_OF_OTHER_METHODS.active() => {
+            exchange.answer(Reply::text(418, "never asked")).await
+        }
         HEALTH => exchange.answer(Reply::text(405, "GET and HEAD only")).await,
         "/_events" => events::take(plugin, exchange).await,
         "/_temps/channel" => channel::upgrade(plugin, exchange).await,
@@ -163,7 +174,9 @@ async fn answer(plugin: &Arc<Plugin>, exchange: &mut Exchange<'_>) -> std::io::R
         }
         "/ui" => ui::answer(exchange, "").await,
         _ if path.starts_with("/ui/") => ui::answer(exchange, &path).await,
-        _ if !plugin.initialised.load(Ordering::Acquire) => {
+        _ if !plugin.initialised.load(Ordering::Acquire)
+            && !everything_life::ROUTES_BEFORE_START.active() =>
+        {
             exchange.answer(Reply::text(503, "not initialised yet")).await
         }
         _ => match routes::answer(plugin, exchange, method, &path).await? {

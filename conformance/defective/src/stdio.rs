@@ -8,7 +8,7 @@ use std::os::fd::{AsFd as _, OwnedFd};
 use rustix::event::{PollFd, PollFlags, poll};
 use serde_json::Value;
 
-use crate::defects::stdio;
+use crate::defects::{everything_life, requests, stdio};
 
 /// The real standard output: two lines go there in a whole life.
 pub(crate) struct Handshake(Option<File>);
@@ -16,7 +16,9 @@ pub(crate) struct Handshake(Option<File>);
 /// Takes standard output away from author code.
 pub(crate) fn take_stdout() -> io::Result<Handshake> {
     let out = io::stdout().as_fd().try_clone_to_owned()?;
-    if !stdio::PRINT_TO_STDOUT.active() {
+    if everything_life::PRINT_SWALLOWED.active() {
+        rustix::stdio::dup2_stdout(File::options().write(true).open("/dev/null")?)?;
+    } else if !stdio::PRINT_TO_STDOUT.active() && !requests::PRINTS_AND_FAILS.active() {
         rustix::stdio::dup2_stdout(io::stderr())?;
     }
     Ok(Handshake(Some(out.into())))

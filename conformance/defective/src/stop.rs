@@ -11,7 +11,7 @@ use futures_util::FutureExt as _;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::task::JoinHandle;
 
-use crate::defects::{limits, stop as defect};
+use crate::defects::{everything_life as defects, limits, stop as defect};
 use crate::plugin::Plugin;
 use crate::{hooks, log, socket};
 
@@ -52,6 +52,9 @@ pub(crate) async fn in_order(
         serving.abort();
         let _ = serving.await;
     }
+    if defects::WAITS_FOR_WEBSOCKETS.active() {
+        plugin.idle().await;
+    }
     let drain = if defect::NOT_DRAINED.active() {
         Duration::ZERO
     } else if limits::DRAIN_5_S.active() {
@@ -64,7 +67,10 @@ pub(crate) async fn in_order(
     if tokio::time::timeout(drain, plugin.idle()).await.is_err() {
         log::warn("breaking off what is still under way");
     }
-    if plugin.initialised.load(Ordering::Acquire) {
+    let initialised =
+        plugin.initialised.load(Ordering::Acquire) || defects::SHUTDOWN_HOOK_ALWAYS.active();
+    let needs_channel = defects::SHUTDOWN_HOOK_NEEDS_A_CHANNEL.active();
+    if initialised && (!needs_channel || *plugin.had_channel.borrow()) {
         run_hook(plugin).await;
     }
     if !defect::SOCKET_LEFT.active() {
@@ -78,6 +84,7 @@ async fn run_hook(plugin: &Plugin) {
     match AssertUnwindSafe(hooks::stop(&plugin.data_dir)).catch_unwind().await {
         Ok(Ok(())) => {}
         Ok(Err(error)) => log::error(&format!("the shutdown hook failed: {error}")),
+        Err(_) if defects::SHUTDOWN_PANIC_IS_FATAL.active() => std::process::exit(101),
         Err(_) => log::error("the shutdown hook panicked"),
     }
 }

@@ -8,7 +8,7 @@ use std::sync::LazyLock;
 use percent_encoding::percent_decode_str;
 use sha1::{Digest as _, Sha1};
 
-use crate::defects::ui as wrong;
+use crate::defects::{everything_http, ui as wrong};
 use crate::http::{Answered, Exchange, Reply};
 use crate::manifest::NAME;
 
@@ -41,7 +41,8 @@ static BUNDLE: LazyLock<Vec<File>> = LazyLock::new(|| {
     let script = format!("assets/app-{hash}.js");
     let file =
         |path: &str, kind, cache, content| File { path: path.to_owned(), kind, cache, content };
-    let mut page = PAGE.replace("{name}", NAME).replace("{script}", &script);
+    let name = if everything_http::PAGE_WITHOUT_NAME.active() { "A plugin" } else { NAME };
+    let mut page = PAGE.replace("{name}", name).replace("{script}", &script);
     if wrong::REFERENCES_FROM_ROOT.active() {
         page = page.replace("href=\"", "href=\"/").replace("src=\"", "src=\"/");
     }

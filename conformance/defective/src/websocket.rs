@@ -9,7 +9,7 @@ use sha1::{Digest as _, Sha1};
 use tokio::io::AsyncWriteExt as _;
 use tokio::net::unix::OwnedWriteHalf;
 
-use crate::defects::channel as defect;
+use crate::defects::{channel as defect, everything_life};
 use crate::http::{Exchange, Framing, Input, Request};
 
 /// Longest message taken: four times what CH-37 asks for.
@@ -143,7 +143,8 @@ impl Reader {
         let so_far = self.fragments.as_ref().map_or(0, |(_, bytes)| bytes.len());
         let length =
             usize::try_from(length).ok().filter(|length| length.saturating_add(so_far) <= most());
-        if length.is_none() && defect::ANNOUNCED_SIZE_FATAL.active() {
+        let out_of_memory = so_far > 0 && everything_life::DIES_OF_LONG_MESSAGES.active();
+        if length.is_none() && (out_of_memory || defect::ANNOUNCED_SIZE_FATAL.active()) {
             std::process::exit(1);
         }
         let length = length.ok_or(Broken::Protocol(TOO_BIG))?;

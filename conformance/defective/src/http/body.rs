@@ -5,6 +5,7 @@ use std::io;
 use bytes::Bytes;
 
 use super::input::Input;
+use crate::defects::everything_http;
 
 /// Longest piece handed over at once.
 const PIECE: usize = 64 * 1024;
@@ -103,6 +104,9 @@ fn bad(why: &'static str) -> io::Error {
 }
 
 fn chunk_size(line: &[u8]) -> io::Result<u64> {
+    if line.contains(&b';') && everything_http::CHUNK_EXTENSIONS_REFUSED.active() {
+        return Err(bad("a chunk has an extension"));
+    }
     let digits = line.split(|byte| *byte == b';').next().unwrap_or_default().trim_ascii();
     let text = std::str::from_utf8(digits).ok().filter(|text| !text.starts_with('+'));
     text.and_then(|text| u64::from_str_radix(text, 16).ok())

@@ -12,7 +12,7 @@ use super::body::BodyKind;
 use super::head::Request;
 use super::input::Input;
 use super::reply::Reply;
-use crate::defects::{health, http as rude, ui};
+use crate::defects::{author, health, http as rude, requests, ui};
 use crate::log;
 use crate::server::HEALTH;
 
@@ -92,7 +92,8 @@ impl<'c> Exchange<'c> {
     /// Sends a whole response.
     pub(crate) async fn reply(&mut self, reply: Reply) -> io::Result<()> {
         let Reply { status, headers, body } = reply;
-        if !(200..=599).contains(&status) {
+        let last = if author::STATUSES_TO_999.active() { 999 } else { 599 };
+        if !(200..=last).contains(&status) {
             log::error(&format!("a handler answered with the status {status}"));
             return Box::pin(self.reply(Reply::text(500, "the handler failed"))).await;
         }
@@ -200,6 +201,7 @@ impl<'c> Exchange<'c> {
 /// Whether a defect has the answer to `HEAD` carry a body at this path.
 fn has_body_to_head(path: &str) -> bool {
     (path == HEALTH && health::HEAD_WITH_BODY.active())
+        || (path == "/context" && requests::HEAD_HAS_A_BODY.active())
         || (path.starts_with("/ui/") && ui::HEAD_WITH_BODY.active())
 }
 

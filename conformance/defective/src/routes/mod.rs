@@ -6,16 +6,23 @@ mod platform;
 mod produce;
 mod trouble;
 
+pub(crate) use trouble::HAS_PRINTED;
+
 use std::io;
 use std::sync::Arc;
 
 use serde_json::{Value, json};
+use tokio::sync::Semaphore;
 
+use crate::defects::{everything_events, everything_http, requests};
 use crate::http::{Answered, Exchange, Reply};
 use crate::plugin::Plugin;
 
 /// Largest body that a route keeps as a whole: an `api_call` of 32 MiB and more, escaped.
 const BODY: usize = 128 * 1024 * 1024;
+
+/// Who answers `GET` when there are too few to do so.
+static WORKERS: Semaphore = Semaphore::const_new(8);
 
 /// Answers a request, if there is a route for it.
 pub(crate) async fn answer(
@@ -25,20 +32,29 @@ pub(crate) async fn answer(
     path: &str,
 ) -> io::Result<Option<Answered>> {
     if path == "/echo" || path.starts_with("/echo/") {
+        if everything_http::ODD_METHODS_REFUSED.active() && !METHODS.contains(&method) {
+            return exchange.answer(Reply::text(405, "another method")).await.map(Some);
+        }
         return echo::echo(exchange).await.map(Some);
     }
     // `HEAD` is `GET` whose body is not sent.
     let method = if method == "HEAD" { "GET" } else { method };
+    let _worker = match method {
+        "GET" if everything_http::EIGHT_WORKERS.active() => WORKERS.acquire().await.ok(),
+        _ => None,
+    };
     let answered = match (method, path) {
         ("POST", "/stream/echo") => echo::stream(exchange).await,
         ("GET", "/ws") => echo::web_socket(plugin, exchange).await,
-        ("GET", "/whoami") => known::whoami(exchange).await,
+        ("GET", "/whoami") => known::whoami(plugin, exchange).await,
         ("GET", "/private") => known::private(exchange).await,
         ("GET", "/public/hello") => known::hello(exchange).await,
         ("GET", "/context") => known::context(plugin, exchange).await,
         ("GET", "/events") => exchange.answer(Reply::json(200, &plugin.events.recorded())).await,
         ("DELETE", "/events") => {
-            plugin.events.forget();
+            if !everything_events::DELETE_KEEPS.active() {
+                plugin.events.forget();
+            }
             exchange.answer(Reply::new(204, "")).await
         }
         ("GET", "/event-calls") => exchange.answer(Reply::json(200, &plugin.events.calls())).await,
@@ -52,12 +68,15 @@ pub(crate) async fn answer(
         ("POST", "/answer") => trouble::answer(exchange).await,
         ("POST", "/unread") => trouble::unread(exchange).await,
         (_, crate::server::HEALTH) => exchange.answer(Reply::text(418, "never asked")).await,
-        ("GET", _) => return below(exchange, path).await,
+        ("GET", _) => return below(plugin, exchange, path).await,
         _ if KNOWN.contains(&path) => exchange.answer(Reply::text(405, "another method")).await,
         _ => return Ok(None),
     };
     answered.map(Some)
 }
+
+/// The methods that everybody knows.
+const METHODS: [&str; 7] = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"];
 
 /// Paths that answer to other methods.
 const KNOWN: [&str; 16] = [
@@ -86,20 +105,28 @@ pub(crate) fn has(path: &str) -> bool {
 }
 
 /// Routes with something in their last segment.
-async fn below(exchange: &mut Exchange<'_>, path: &str) -> io::Result<Option<Answered>> {
+async fn below(
+    plugin: &Plugin,
+    exchange: &mut Exchange<'_>,
+    path: &str,
+) -> io::Result<Option<Answered>> {
     let Some((route, rest)) = path.get(1..).and_then(|path| path.split_once('/')) else {
         return Ok(None);
     };
     let answered = match route {
         "status" => produce::status(exchange, rest).await,
-        "bytes" => produce::bytes(exchange, rest).await,
-        "broken" => produce::broken(exchange, rest).await,
+        "bytes" => produce::bytes(plugin, exchange, rest).await,
+        "broken" => produce::broken(plugin, exchange, rest).await,
         _ => return Ok(None),
     };
     answered.map(Some)
 }
 
 fn bad_request(why: &str) -> Reply {
+    if requests::JSON_WITH_A_COMMA.active() {
+        let body = format!("{{\"error\":{why:?},}}");
+        return Reply::new(400, body).header("content-type", "application/json");
+    }
     Reply::json(400, &json!({"error": why}))
 }
 
