@@ -4,7 +4,8 @@
 //! By default a defect meets every check but those in [`EXPENSIVE`], which it meets when it declares
 //! them or is of their area, and the slow ones, which it meets when it declares them. One dialect is
 //! enough where the defect is the same in both; they take turns. `DEFECTS_FULL=1` makes the expensive
-//! checks, and both dialects, of every defect. `DEFECTS=socket/*,stop/sigterm-ignored` picks defects.
+//! checks, and both dialects, of every defect. `DEFECTS=socket/*,stop/sigterm-ignored` picks defects,
+//! `DEFECTS_CHECKS=everything/*` the checks to make of them, for a quick look.
 //!
 //! Checks of the requests profile are made of defects that declare some, and of the sound plugin, by
 //! `defective/conformance.toml`; a run without such a file makes none.
@@ -101,7 +102,7 @@ impl Defect {
 
     /// The checks that are to fail in `dialect`.
     fn expected(&self, dialect: Dialect) -> BTreeSet<String> {
-        let made = |id: &&String| check(id).dialects.contains(dialect);
+        let made = |id: &&String| check(id).dialects.contains(dialect) && is_looked_at(id);
         let also = match dialect {
             Dialect::One => &self.also_in[0],
             Dialect::Two => &self.also_in[1],
@@ -124,7 +125,7 @@ impl Defect {
         let declared = self.declared();
         let costly = |check: &&Check| {
             let expensive = EXPENSIVE.contains(&check.id) && !full() && check.area() != self.area();
-            (expensive || check.slow) && !declared.contains(check.id)
+            (expensive || check.slow) && !declared.contains(check.id) || !is_looked_at(check.id)
         };
         CHECKS.iter().filter(costly).map(|check| Pattern::new(check.id)).collect()
     }
@@ -139,6 +140,12 @@ impl Defect {
             ..RunOptions::new([DEFECTIVE.to_str().unwrap(), "--defect", &self.id])
         }
     }
+}
+
+/// Whether `DEFECTS_CHECKS` picks this check; it picks all when it is not there.
+fn is_looked_at(id: &str) -> bool {
+    let picked = std::env::var("DEFECTS_CHECKS");
+    picked.map_or(true, |picked| picked.split(',').any(|pattern| matches(pattern, id)))
 }
 
 fn full() -> bool {
