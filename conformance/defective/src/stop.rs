@@ -45,27 +45,19 @@ pub(crate) async fn in_order(
     socket_path: &Path,
 ) {
     plugin.stopping.send_replace(true);
-    if let Some(serving) = serving
-        && !defect::ACCEPTS_WHILE_DRAINING.active()
-    {
-        // The listener goes with the task: from here on nobody is let in (LC-03).
-        serving.abort();
-        let _ = serving.await;
-    }
-    if defects::WAITS_FOR_WEBSOCKETS.active() {
-        plugin.idle().await;
-    }
-    let drain = if defect::NOT_DRAINED.active() {
-        Duration::ZERO
-    } else if limits::DRAIN_5_S.active() {
-        DRAIN / 2
-    } else if limits::DRAIN_FOR_EVER.active() {
-        Duration::MAX
-    } else {
-        DRAIN
+    let refuse = async {
+        if let Some(serving) = serving {
+            // The listener goes with the task: from here on nobody is let in (LC-03).
+            serving.abort();
+            let _ = serving.await;
+        }
     };
-    if tokio::time::timeout(drain, plugin.idle()).await.is_err() {
-        log::warn("breaking off what is still under way");
+    if !defect::ACCEPTS_WHILE_DRAINING.active() {
+        refuse.await;
+        drain(plugin).await;
+    } else {
+        drain(plugin).await;
+        refuse.await;
     }
     let initialised =
         plugin.initialised.load(Ordering::Acquire) || defects::SHUTDOWN_HOOK_ALWAYS.active();
@@ -77,6 +69,25 @@ pub(crate) async fn in_order(
         socket::remove(socket_path);
     }
     plugin.channel.close().await;
+}
+
+/// Waits for what is under way, within the limit (LC-04, LC-05).
+async fn drain(plugin: &Plugin) {
+    if defects::WAITS_FOR_WEBSOCKETS.active() {
+        plugin.idle().await;
+    }
+    let limit = if defect::NOT_DRAINED.active() {
+        Duration::ZERO
+    } else if limits::DRAIN_5_S.active() {
+        DRAIN / 2
+    } else if limits::DRAIN_FOR_EVER.active() {
+        Duration::MAX
+    } else {
+        DRAIN
+    };
+    if tokio::time::timeout(limit, plugin.idle()).await.is_err() {
+        log::warn("breaking off what is still under way");
+    }
 }
 
 /// LC-08: whatever becomes of the hook, stopping goes on.

@@ -26,27 +26,44 @@ defects! {
     KEPT_AFTER_CLOSE = defect(
         "channel/kept-after-close",
         "takes a channel that was closed with a close frame for live",
-        &["channel/reconnects"],
+        &[
+            "channel/broken-frames",
+            "channel/reconnects",
+            "health/after-channel-lost",
+            "requests/next-channel",
+        ],
     );
     KEPT_WITHIN_A_FRAME = defect(
         "channel/kept-within-a-frame",
         "takes a channel that broke off within a frame for live",
-        &["channel/survives-loss"],
+        &["channel/cut-frames", "channel/survives-loss", "everything/reply-cut"],
     );
     DIES_WITHIN_A_FRAME = defect(
         "channel/dies-within-a-frame",
         "ends when its channel breaks off within a frame",
-        &["channel/survives-loss"],
+        &["channel/cut-frames", "channel/survives-loss", "everything/reply-cut"],
     );
     DIES_OF_A_BROKEN_FRAME = defect(
         "channel/dies-of-a-broken-frame",
         "ends when a frame breaks the rules of WebSocket",
-        &["channel/survives-loss"],
+        &[
+            "channel/announced-sizes",
+            "channel/broken-frames",
+            "channel/survives-loss",
+            "everything/endless-message",
+        ],
     );
     CLOSE_UNANSWERED = defect(
         "channel/close-unanswered",
         "leaves a close frame without an answer",
-        &["channel/answers-close", "channel/reconnects"],
+        &[
+            "channel/answers-close",
+            "channel/reconnects",
+            "everything/call-no-channel",
+            "faults/closed-streams",
+            "health/after-channel-lost",
+            "requests/next-channel",
+        ],
     );
     UNKNOWN_TYPE_FATAL = defect(
         "channel/unknown-type-fatal",

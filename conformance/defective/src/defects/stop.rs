@@ -44,17 +44,28 @@ defects! {
     ACCEPTS_WHILE_DRAINING = defect(
         "stop/accepts-while-draining",
         "accepts connections while it finishes what is under way",
-        &["stop/drains", "everything/drains"],
+        &[
+            "stop/drains",
+            "stop/signal-after-signal",
+            "everything/drains",
+            "everything/drains-streams",
+            "everything/second-signal",
+        ],
     );
     NOT_DRAINED = defect(
         "stop/not-drained",
         "breaks off what is under way",
-        &["stop/drains", "everything/drains", "everything/second-signal"],
+        &[
+            "stop/drains",
+            "everything/drains",
+            "everything/drains-streams",
+            "everything/second-signal",
+        ],
     );
     CHILD_LEFT = defect(
         "stop/child-left",
         "leaves a process behind that it has started",
-        &["stop/nothing-left"],
+        &["stop/nothing-left", "faults/host-died"],
     );
     SECOND_SIGNAL_IGNORED = defect(
         "stop/second-signal-ignored",
@@ -64,6 +75,11 @@ defects! {
     LOCK_LEFT = defect(
         "stop/lock-left",
         "leaves a lock file in its data directory and starts beside none",
-        &["stop/starts-again"],
+        &[
+            "stop/starts-again",
+            "launch-line/end-means-nothing",
+            "launch/any-working-directory",
+            "socket/restart-after-kill",
+        ],
     );
 }
