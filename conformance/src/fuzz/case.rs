@@ -367,6 +367,9 @@ mod tests {
                     "--auth-secret=SECRET" => {
                         Blob::of([Part::Text("--auth-secret=".into()), Part::Secret])
                     }
+                    "--data-dir=SECRET" => {
+                        Blob::of([Part::Text("--data-dir=".into()), Part::Secret])
+                    }
                     other => other.into(),
                 })
                 .collect(),
@@ -376,6 +379,7 @@ mod tests {
         assert!(start(&["--verbose", "--auth-secret=SECRET"]).hands_secret_over());
         assert!(!start(&["--data-dir", "--auth-secret", "SECRET"]).hands_secret_over());
         assert!(!start(&["--", "--auth-secret", "SECRET"]).hands_secret_over());
+        assert!(!start(&["--data-dir=SECRET"]).hands_secret_over());
         assert!(!start(&["SECRET"]).hands_secret_over());
     }
 

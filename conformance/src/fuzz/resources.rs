@@ -77,7 +77,9 @@ mod tests {
         let mut child = std::process::Command::new("/bin/true").spawn().unwrap();
         let pid = child.id();
         let me = std::process::id();
+        let until = std::time::Instant::now() + std::time::Duration::from_secs(30);
         while !zombies(me).contains(&pid) {
+            assert!(std::time::Instant::now() < until, "no zombie is seen");
             std::thread::yield_now();
         }
         child.wait().unwrap();
