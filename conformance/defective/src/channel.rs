@@ -55,7 +55,7 @@ impl Place {
     /// Closes the live channel with a close frame and waits, bounded, for its end (LC-10).
     pub(crate) async fn close(&self) {
         if stop_defect::SECOND_DIAL_BLOCKS.active() && self.numbers.load(Ordering::Relaxed) > 1 {
-            std::future::pending().await;
+            std::future::pending::<()>().await;
         }
         if stop_defect::CHANNEL_CUT.active() {
             return;
