@@ -27,6 +27,7 @@ const BEFORE_THE_CHANNEL: &[&str] = &[
     "http/peer-goes-away",
     "stop/idle-connections",
     "stop/starts-again",
+    "everything/before-start",
     "everything/print",
     "everything/print-to-stderr",
     "everything/others-are-served",
