@@ -186,7 +186,7 @@ pub(crate) async fn deliver(plugin: Arc<Plugin>) {
     let mut count = 0_usize;
     while let Some(event) = waiting.recv().await {
         count += 1;
-        if count % 100 == 0 && defects::HUNDREDTH_LATE.active() {
+        if count.is_multiple_of(100) && defects::HUNDREDTH_LATE.active() {
             put_off = Some(event);
             continue;
         }
