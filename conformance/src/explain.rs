@@ -162,7 +162,8 @@ mod tests {
     fn transcripts_are_short_and_say_nothing_of_where_they_were_recorded() {
         let home = concat!(env!("CARGO_MANIFEST_DIR"), "/");
         for (id, sound) in &RECORDED.as_ref().unwrap().transcripts {
-            let check = CHECKS.iter().find(|check| check.id == id).unwrap();
+            // One of a check that is gone is the other test's business.
+            let Some(check) = CHECKS.iter().find(|check| check.id == id) else { continue };
             assert!(check.dialects.contains(sound.dialect), "{id}");
             assert!(!sound.lines.is_empty() && sound.lines.len() <= MAX_LINES, "{id}");
             for line in &sound.lines {

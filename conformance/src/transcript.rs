@@ -184,7 +184,7 @@ impl Tape {
         let mut state = self.lock();
         let text = match (direction, stream) {
             // A check may write these in pieces, and with them the secret.
-            ('>', "stdin" | "raw") => {
+            ('>', "stdin" | "raw") if size > 0 => {
                 let piece = state.blank_piece((self.process, stream), text);
                 state.clean(&piece)
             }
@@ -378,6 +378,13 @@ mod tests {
             }
             assert!(told.ends_with("\"x\":null}"), "{size}: {told}");
         }
+    }
+
+    #[test]
+    fn what_is_no_piece_of_a_stream_stays_as_it_is() {
+        let tape = Tape::default().for_process(&Secret::new("dd-begins-as-closed-ends"));
+        tape.note(Direction::ToPlugin, "stdin", 0, "closed");
+        assert_eq!(tape.transcript().0[0].text, "closed");
     }
 
     #[test]
