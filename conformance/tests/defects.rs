@@ -37,7 +37,7 @@ use temps_plugin_conformance::{RunOptions, run};
 use temps_plugin_schema::Dialect;
 
 /// Checks that cost as much as all others together: they move megabytes or wait for slow handlers.
-const EXPENSIVE: [&str; 10] = [
+const EXPENSIVE: [&str; 16] = [
     "http/large-body",
     "channel/large-messages",
     "everything/large-body",
@@ -48,6 +48,12 @@ const EXPENSIVE: [&str; 10] = [
     "everything/drains",
     "everything/others-are-served",
     "everything/call-given-up",
+    "everything/parallel-requests",
+    "everything/reconnections",
+    "everything/endless-message",
+    "everything/huge-stream",
+    "everything/event-burst",
+    "everything/drains-streams",
 ];
 
 /// How many defects are tried at the same time, and how many checks of each.

@@ -48,6 +48,7 @@ const FIRST_REQUEST_IS_HEALTH: &[&str] = &[
     "http/no-http",
     "stop/idle-connections",
     "stop/starts-again",
+    "everything/before-start",
 ];
 
 defects! {
