@@ -73,6 +73,7 @@ pub(crate) fn run(args: &Args) -> Result<(), XtaskError> {
     if args.full {
         let mut harness = cargo("test");
         harness.args(["--package", RUNNER, "--test", "defects"]).env("DEFECTS_FULL", "1");
+        harness.args(["--", "--include-ignored", "--nocapture"]);
         command::run(&mut harness)?;
     }
     let mut stale = Vec::new();

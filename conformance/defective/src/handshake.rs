@@ -5,6 +5,7 @@ use std::io;
 use serde_json::{Value, json};
 
 use crate::defects::{everything_life, handshake, stdio as streams};
+use crate::launch_line;
 use crate::manifest::manifest;
 use crate::plugin::Dialect;
 use crate::stdio::Handshake;
@@ -26,6 +27,7 @@ pub(crate) fn announce(out: &mut Handshake, dialect: Dialect) -> io::Result<()> 
     if handshake::SILENT.active() {
         return Ok(());
     }
+    launch_line::before_hello();
     let line = first_line(dialect);
     if handshake::FIRST_LINE_NOT_ENDED.active() {
         return out.write(line.to_string().as_bytes());

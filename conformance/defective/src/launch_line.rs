@@ -3,6 +3,7 @@
 use std::io::Read;
 use std::time::Duration;
 
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use serde_json::{Map, Value, json};
 use tokio::sync::oneshot;
 
@@ -37,6 +38,20 @@ pub(crate) async fn secret() -> Result<String, String> {
         Err(_) => return Err(format!("no launch line came within {} s", PATIENCE.as_secs())),
     };
     judge(&line)
+}
+
+/// What a defective plugin does before it says `hello`.
+pub(crate) fn before_hello() {
+    if !defect::EARLY_LINE_LOST.active() {
+        return;
+    }
+    let mut input = std::io::stdin();
+    let mut piece = [0; 4096];
+    let waits = |input: &std::io::Stdin| {
+        let mut watched = [PollFd::new(input, PollFlags::IN)];
+        poll(&mut watched, Some(&Timespec::default())).is_ok_and(|ready| ready > 0)
+    };
+    while waits(&input) && input.read(&mut piece).is_ok_and(|count| count > 0) {}
 }
 
 /// Reads up to the line end and not a byte more than the limit.

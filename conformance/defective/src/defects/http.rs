@@ -69,4 +69,19 @@ defects! {
         "answers what nobody has below /_temps with 200",
         &["http/channel-reserved"],
     );
+    HEAD_IN_ONE_READ = defect(
+        "http/head-in-one-read",
+        "refuses a request whose first bytes come by themselves",
+        &["http/split-requests"],
+    );
+    DROPS_READ_AHEAD = defect(
+        "http/drops-read-ahead",
+        "forgets what it has read beyond the head of a GET",
+        &["http/pipelined-requests"],
+    );
+    EXITS_ON_NO_ASCII = defect(
+        "http/exits-on-no-ascii",
+        "exits when a header is no ASCII",
+        &["http/odd-headers"],
+    );
 }

@@ -6,7 +6,7 @@ defects! {
     FIRST_READ_IS_THE_LINE = defect(
         "launch-line/first-read-is-the-line",
         "takes what it reads first for the whole launch line",
-        &["launch-line/in-pieces"],
+        &["launch-line/in-pieces", "launch-line/byte-by-byte"],
     )
     .only(2);
     CARRIAGE_RETURN_KEPT = defect(
@@ -114,6 +114,12 @@ defects! {
             "launch-line/refuses-host-data-dir",
             "stdio/no-secret-on-streams",
         ],
+    )
+    .only(2);
+    EARLY_LINE_LOST = defect(
+        "launch-line/early-line-lost",
+        "throws away what standard input holds before `hello`",
+        &["launch-line/already-there"],
     )
     .only(2);
 }

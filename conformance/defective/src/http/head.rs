@@ -4,6 +4,7 @@ use bytes::BytesMut;
 
 use super::body::BodyKind;
 use crate::auth::Proof;
+use crate::defects::http;
 
 /// Longest head taken.
 const HEAD_BYTES: usize = 256 * 1024;
@@ -41,6 +42,11 @@ impl Request {
             Ok(httparse::Status::Partial) if buffer.len() > HEAD_BYTES => {
                 return Head::Bad(431, "the head is too large");
             }
+            Ok(httparse::Status::Partial)
+                if buffer.len() < 8 && http::HEAD_IN_ONE_READ.active() =>
+            {
+                return Head::Bad(400, "this is half a request");
+            }
             Ok(httparse::Status::Partial) => return Head::Partial,
             Err(httparse::Error::TooManyHeaders) => return Head::Bad(431, "too many headers"),
             Err(_) => return Head::Bad(400, "this is no HTTP"),
@@ -50,6 +56,10 @@ impl Request {
             .iter()
             .map(|field| (field.name.to_ascii_lowercase(), field.value.to_vec()))
             .collect();
+        let ascii = headers.iter().all(|(_, value)| value.is_ascii());
+        if !ascii && http::EXITS_ON_NO_ASCII.active() {
+            std::process::exit(101);
+        }
         let body = match BodyKind::of(&headers) {
             Ok(body) => body,
             Err(why) => return Head::Bad(400, why),
@@ -63,6 +73,9 @@ impl Request {
             proof: Proof::default(),
         };
         let _ = buffer.split_to(length);
+        if request.method == "GET" && http::DROPS_READ_AHEAD.active() {
+            buffer.clear();
+        }
         Head::Whole(Box::new(request))
     }
 
