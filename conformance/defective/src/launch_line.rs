@@ -45,11 +45,13 @@ pub(crate) fn before_hello() {
     if !defect::EARLY_LINE_LOST.active() {
         return;
     }
+    // A proper host writes nothing yet; what one writes early may take its time to come.
+    let patience = Timespec { tv_sec: 0, tv_nsec: 300_000_000 };
     let mut input = std::io::stdin();
     let mut piece = [0; 4096];
     let waits = |input: &std::io::Stdin| {
         let mut watched = [PollFd::new(input, PollFlags::IN)];
-        poll(&mut watched, Some(&Timespec::default())).is_ok_and(|ready| ready > 0)
+        poll(&mut watched, Some(&patience)).is_ok_and(|ready| ready > 0)
     };
     while waits(&input) && input.read(&mut piece).is_ok_and(|count| count > 0) {}
 }
