@@ -1,7 +1,7 @@
 //! `cargo xtask defects`: `conformance/DEFECTS.md`, which defect is caught by which checks, and
 //! `conformance/defects.json`, the same for `temps-plugin-conformance explain`.
 //!
-//! What is written is what the catalogue declares; `conformance/tests/defects.rs` holds it to be exact.
+//! What is written is what the catalogue declares; `conformance/tests/defects.rs` holds it to that.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -142,7 +142,8 @@ fn written(defects: &[Defect], checks: &[Check]) -> String {
     }
     let mut text = format!(
         "# Defects\n\nWritten by `cargo xtask defects` from the catalogue of \
-         [`temps-plugin-defective`](defective/README.md); `tests/defects.rs` proves each line.\n\n\
+         [`temps-plugin-defective`](defective/README.md); `tests/defects.rs` proves that each is \
+         caught by the checks named, and `cargo xtask defects --full` looks for others that catch it besides.\n\n\
          {} defects, {} checks, {} of them with a defect.\n",
         defects.len(),
         checks.len(),
@@ -153,7 +154,7 @@ fn written(defects: &[Defect], checks: &[Check]) -> String {
         // Writing into a text does not fail.
         let _ = write!(
             text,
-            "\n### {area}\n\n| defect | a plugin that … | dialect | is caught by exactly |\n|---|---|---|---|\n"
+            "\n### {area}\n\n| defect | a plugin that … | dialect | is caught by |\n|---|---|---|---|\n"
         );
         for defect in of_area {
             let caught: Vec<String> =
