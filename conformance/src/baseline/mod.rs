@@ -2,7 +2,7 @@
 //!
 //! A known failure is shown and counted apart and does not fail the run. The file it stands in must
 //! not outlive its truth, though: an entry that passes, has expired or names no check does fail it.
-//! [`entries`] reads the file and is the only place that knows how an entry is written, [`KnownFailing`]
+//! `entries` reads the file and is the only place that knows how an entry is written, [`KnownFailing`]
 //! holds entries against results, [`update`] writes the file anew.
 
 mod entries;

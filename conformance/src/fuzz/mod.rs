@@ -1,9 +1,9 @@
 //! The fuzz stage: what a host would never send, and what must hold nevertheless.
 //!
-//! A [`case::Case`] is a few operations on a plugin as data: starts, connections, frames. [`generate`]
-//! makes one from a seed and a number, [`arena`] plays it and looks whether everything in [`breach`]
-//! still holds. What does not is shrunk ([`shrink`]) on fresh starts to the smallest [`case::Script`]
-//! that breaks it again, and printed as one command, with the script in it ([`code`]).
+//! A [`case::Case`] is a few operations on a plugin as data: starts, connections, frames. `generate`
+//! makes one from a seed and a number, `arena` plays it and looks whether everything in `breach`
+//! still holds. What does not is shrunk (`shrink`) on fresh starts to the smallest [`case::Script`]
+//! that breaks it again, and printed as one command, with the script in it (`code`).
 //!
 //! A stage depends on nothing but seed, dialect and plugin; how many cases it gets through is all that
 //! time decides.

@@ -1,9 +1,9 @@
 //! The `requests` profile: what a plugin's author has written down of its routes, and what the
 //! plugin itself says of them in its `OpenAPI` document.
 //!
-//! [`file`](mod@file) is the shape of `conformance.toml`, [`config`] reads and judges it, [`expect`]
-//! holds an answer against it. [`session`] plays the host that the file describes, [`openapi`] reads
-//! the plugin's own document, and [`starter`] writes a first file for a plugin. The checks themselves
+//! `file` is the shape of `conformance.toml`, `config` reads and judges it, `expect`
+//! holds an answer against it. `session` plays the host that the file describes, `openapi` reads
+//! the plugin's own document, and `starter` writes a first file for a plugin. The checks themselves
 //! are in `checks/requests*.rs`.
 
 pub mod config;
