@@ -874,7 +874,9 @@ class Plugin:
         """Opens the socket and serves it [SO-01, HS-38]."""
         self._delivery = asyncio.create_task(self._events.deliver())
         listener = listen(self._path)
-        self._server = await asyncio.start_unix_server(self._serve, sock=listener, limit=HEAD_BYTES)
+        self._server = await asyncio.start_unix_server(
+            self._serve, sock=listener, limit=HEAD_BYTES, backlog=1024
+        )
 
     async def stop(self) -> None:
         """The order that loses nothing [LC-03 to LC-11]."""
