@@ -1,12 +1,11 @@
-//! The suite proven by defective plugins: each defect is caught by the checks that it declares, every
-//! check catches one, and the same program without a defect passes everything.
+//! The suite proven by defective plugins: each defect is caught by exactly the checks that it declares,
+//! every check catches one, and the same program without a defect passes everything.
 //!
-//! That no other check fails takes many minutes and is a test of its own, made on demand
-//! (`cargo xtask defects --full`). In it a defect meets every check but those in [`EXPENSIVE`], which it
-//! meets when it declares them or is of their area, and the slow ones, which it meets when it declares
-//! them. One dialect is enough where the defect is the same in both; they take turns. `DEFECTS_FULL=1`
-//! makes the expensive checks, and both dialects, of every defect. `DEFECTS=socket/*,stop/sigterm-ignored`
-//! picks defects, `DEFECTS_CHECKS=everything/*` the checks to make of them, for a quick look.
+//! A defect meets every check but those in [`EXPENSIVE`], which it meets when it declares them or is of
+//! their area, and the slow ones, which it meets when it declares them. One dialect is enough where the
+//! defect is the same in both; they take turns. `DEFECTS_FULL=1` makes the expensive checks, and both
+//! dialects, of every defect: `cargo xtask defects --full`. `DEFECTS=socket/*,stop/sigterm-ignored` picks
+//! defects, `DEFECTS_CHECKS=everything/*` the checks to make of them, for a quick look.
 //!
 //! Checks of the requests profile are made of defects that declare some, and of the sound plugin, by
 //! `defective/conformance.toml`; a run without such a file makes none.
@@ -70,15 +69,6 @@ static CONFIG: LazyLock<Arc<Config>> = LazyLock::new(|| {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("defective/conformance.toml");
     Arc::new(Config::load(&path).unwrap())
 });
-
-/// How many checks a defect meets.
-#[derive(Clone, Copy)]
-enum Extent {
-    /// Those that it declares, each of which is to fail.
-    Declared,
-    /// All but some costly ones, of which no other is to fail.
-    All,
-}
 
 /// An entry of `--list-defects`.
 struct Defect {
@@ -210,13 +200,10 @@ fn failed(report: &RunReport) -> BTreeSet<String> {
 }
 
 /// What is not as declared, in words; nothing when all is.
-async fn tried(defect: &Defect, dialect: Dialect, extent: Extent) -> String {
+async fn tried(defect: &Defect, dialect: Dialect) -> String {
     let expected = defect.expected(dialect);
-    let hasty = RunOptions { timeout_scale: HASTE, ..defect.options(dialect) };
-    let hasty = match extent {
-        Extent::All => RunOptions { skip: defect.left_out(), ..hasty },
-        Extent::Declared => RunOptions { run: patterns(&expected), ..hasty },
-    };
+    let hasty =
+        RunOptions { timeout_scale: HASTE, skip: defect.left_out(), ..defect.options(dialect) };
     let report = run(hasty).await.unwrap();
     let doubtful: Vec<String> =
         failed(&report).symmetric_difference(&expected).cloned().chain(faults(&report)).collect();
@@ -265,8 +252,8 @@ fn told(result: &CheckResult) -> String {
     }
 }
 
-/// Tries all defects that are picked, and expects all to be as they declare.
-async fn all_as_declared(extent: Extent) {
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn each_defect_is_caught_by_exactly_the_checks_it_declares() {
     let defects = picked();
     let tries = defects.iter().enumerate().flat_map(|(turn, defect)| {
         defect.tried_in(turn).into_iter().map(move |dialect| (defect, dialect))
@@ -274,7 +261,7 @@ async fn all_as_declared(extent: Extent) {
     // Those that wait for a limit of the protocol do little else: they take no place from the others.
     let (waiting, quick): (Vec<_>, Vec<_>) = tries.partition(|(defect, _)| defect.is_slow());
     let try_one = |(defect, dialect): (&'static Defect, Dialect)| async move {
-        let wrong = tried(defect, dialect, extent).await;
+        let wrong = tried(defect, dialect).await;
         // A whole run is long: who watches it sees at once what is wrong.
         let told = if wrong.is_empty() { "as declared" } else { &wrong };
         eprintln!("{} ({dialect}): {told}", defect.id);
@@ -288,17 +275,6 @@ async fn all_as_declared(extent: Extent) {
     let wrong: BTreeSet<String> =
         waited.into_iter().chain(others).filter(|text| !text.is_empty()).collect();
     assert!(wrong.is_empty(), "\n{}", wrong.into_iter().collect::<String>());
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn each_defect_is_caught_by_the_checks_it_declares() {
-    all_as_declared(Extent::Declared).await;
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-#[ignore = "every check of every defect takes many minutes: cargo xtask defects --full"]
-async fn each_defect_is_caught_by_exactly_the_checks_it_declares() {
-    all_as_declared(Extent::All).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

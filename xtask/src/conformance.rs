@@ -15,6 +15,8 @@ use crate::{plugins, repository};
 pub(crate) const RUNNER: &str = "temps-plugin-conformance";
 /// How the names of the plugins begin that implement the everything profile.
 const EVERYTHING: &str = "everything-";
+/// The plugin of the catalogue of defects. Without a defect it implements that profile too.
+pub(crate) const SOUND: &str = "temps-plugin-defective";
 /// Sample requests for the routes of that profile.
 const EVERYTHING_REQUESTS: &str = "conformance/defective/conformance.toml";
 /// The one that the others are held against.
@@ -102,7 +104,7 @@ pub(crate) fn runner(release: bool) -> Result<PathBuf, XtaskError> {
 /// What the author of an example has written down of its routes. The everything plugins share theirs:
 /// they are the same plugin in several languages.
 fn config(name: &str) -> Option<PathBuf> {
-    let file = match name.starts_with(EVERYTHING) {
+    let file = match name.starts_with(EVERYTHING) || name == SOUND {
         true => repository::path(EVERYTHING_REQUESTS),
         false => repository::path(&format!("examples/{name}/conformance.toml")),
     };

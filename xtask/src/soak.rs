@@ -9,11 +9,14 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::{self, JoinHandle};
 use std::time::Instant;
 
-use crate::conformance::{Report, check, runner, statuses};
+use crate::command;
+use crate::conformance::{Report, SOUND, check, runner, statuses};
 use crate::error::XtaskError;
 use crate::{plugins, repository};
 
-/// Run the conformance suite on the example plugins many times under load, and name every difference.
+/// Run the conformance suite on sound plugins many times under load, and name every difference.
+///
+/// They are the example plugins, and the plugin of the catalogue of defects without any.
 #[derive(Debug, clap::Args)]
 #[command(
     after_help = "Examples:\n  cargo xtask soak\n  cargo xtask soak --runs 50 --busy 4 --only everything-rust"
@@ -31,7 +34,10 @@ pub(crate) struct Args {
 }
 
 pub(crate) fn run(args: &Args) -> Result<(), XtaskError> {
-    let plugins = plugins::build(&args.only)?;
+    let mut plugins = plugins::build(&args.only)?;
+    if args.only.is_empty() {
+        plugins.extend(command::build(&[SOUND.to_owned()], true)?);
+    }
     let runner = runner(true)?;
     let directory = repository::target().join("soak");
     fs::create_dir_all(&directory).map_err(XtaskError::file("create", &directory))?;

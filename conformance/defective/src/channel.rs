@@ -1,6 +1,7 @@
 //! The channel: one live one at a time, frames in, frames out (CH-02 to CH-36).
 
 use std::io;
+use std::ops::ControlFlow;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -174,16 +175,14 @@ impl Link {
             }
             let message = tokio::select! {
                 message = reader.next() => message,
-                _ = &mut writer => {
-                    // The plugin has closed: the host's close frame ends it, or the connection's end.
-                    let ended = async { while !matches!(reader.next().await, Ok(Incoming::Close(_)) | Err(_)) {} };
-                    let _ = tokio::time::timeout(CLOSING, ended).await;
-                    return;
-                }
+                _ = &mut writer => return closed(reader).await,
             };
+            let mut taken = ControlFlow::Continue(());
             match message {
-                Ok(Incoming::Text(text)) => self.take(&text),
-                Ok(Incoming::Binary(_)) => self.skip(defect::BINARY_FATAL, "a binary message"),
+                Ok(Incoming::Text(text)) => taken = self.take(&text),
+                Ok(Incoming::Binary(_)) => {
+                    taken = self.skip(defect::BINARY_FATAL, "a binary message");
+                }
                 Ok(Incoming::Ping(_)) if defect::PINGS_UNANSWERED.active() => {}
                 Ok(Incoming::Ping(payload)) => self.queue(Outgoing::Pong(payload)),
                 Ok(Incoming::Close(_)) if defect::CLOSE_UNANSWERED.active() => {
@@ -213,6 +212,10 @@ impl Link {
                     break;
                 }
             }
+            if taken.is_break() {
+                let _ = writer.await;
+                return closed(reader).await;
+            }
         }
         if kept {
             std::mem::forget(self);
@@ -228,8 +231,8 @@ impl Link {
         let _ = self.out.send(message);
     }
 
-    /// A text message of the host.
-    fn take(&self, text: &str) {
+    /// A text message of the host. Breaks when it is fatal: nothing that comes later is looked at.
+    fn take(&self, text: &str) -> ControlFlow<()> {
         let message: Value = match serde_json::from_str(text) {
             Ok(message) => message,
             Err(_) => return self.skip(defect::NO_JSON_FATAL, "a message that is no JSON"),
@@ -239,31 +242,43 @@ impl Link {
                 if let Err(why) = self.plugin.calls.complete(self.plugin.dialect, &message) {
                     let text = message["id"].is_string();
                     let fatal = if text { defect::TEXT_ID_FATAL } else { defect::UNKNOWN_ID_FATAL };
-                    self.skip(fatal, &format!("a response: {why}"));
+                    return self.skip(fatal, &format!("a response: {why}"));
                 }
             }
             Some("event") => match Event::read(message.get("event").unwrap_or(&Value::Null)) {
-                Ok(_) if too_odd(&message["event"]) => self.queue(Outgoing::Close(NORMAL)),
+                Ok(_) if too_odd(&message["event"]) => return self.close(),
                 Ok(_) if self.number > 0 && everything_events::FIRST_CHANNEL_ONLY.active() => {}
                 Ok(event) => self.plugin.events.put(event),
                 Err(why) => {
-                    self.skip(defect::BAD_EVENT_FATAL, &format!("what is no event: {why}"));
+                    return self.skip(defect::BAD_EVENT_FATAL, &format!("what is no event: {why}"));
                 }
             },
-            Some(_) => self.skip(defect::UNKNOWN_TYPE_FATAL, "a message of an unknown type"),
-            None => self.skip(defect::NO_TYPE_FATAL, "a message without a type"),
+            Some(_) => {
+                return self.skip(defect::UNKNOWN_TYPE_FATAL, "a message of an unknown type");
+            }
+            None => return self.skip(defect::NO_TYPE_FATAL, "a message without a type"),
         }
+        ControlFlow::Continue(())
     }
 
     /// Logs what is skipped (CH-33). A plugin to which it is fatal closes the channel over it.
-    fn skip(&self, fatal: Defect, what: &str) {
+    fn skip(&self, fatal: Defect, what: &str) -> ControlFlow<()> {
         if !defect::SKIPS_SILENTLY.active() {
             log::warn(&format!("skipped on the channel: {what}"));
         }
-        if fatal.active() {
-            self.queue(Outgoing::Close(NORMAL));
-        }
+        if fatal.active() { self.close() } else { ControlFlow::Continue(()) }
     }
+
+    fn close(&self) -> ControlFlow<()> {
+        self.queue(Outgoing::Close(NORMAL));
+        ControlFlow::Break(())
+    }
+}
+
+/// The plugin has closed: the host's close frame ends the channel, or the connection's end.
+async fn closed(mut reader: Reader) {
+    let ended = async { while !matches!(reader.next().await, Ok(Incoming::Close(_)) | Err(_)) {} };
+    let _ = tokio::time::timeout(CLOSING, ended).await;
 }
 
 /// Whether an event is one of those that a plugin may wrongly rely on.

@@ -13,6 +13,8 @@ defects! {
             "auth/only-health-exempt",
             "auth/underscores",
             "auth/events-signature",
+            "everything/before-start",
+            "everything/caller-spoofing",
         ],
     )
     .only(2);
@@ -30,6 +32,7 @@ defects! {
             "auth/refused-before-body",
             "auth/only-health-exempt",
             "auth/underscores",
+            "http/pipelined-requests",
         ],
     );
     SIGNATURE_IGNORED = defect(
@@ -40,6 +43,8 @@ defects! {
             "auth/refused-before-body",
             "auth/channel-refused",
             "auth/underscores",
+            "everything/caller-spoofing",
+            "http/pipelined-requests",
         ],
     )
     .only(1);
@@ -95,13 +100,13 @@ defects! {
     UNSIGNED_FORBIDDEN = defect(
         "auth/unsigned-forbidden",
         "answers requests without a signature with 403 in dialect 1",
-        &["auth/unsigned-accepted", "everything/caller-unverified"],
+        &["auth/unsigned-accepted", "everything/caller-spoofing", "everything/caller-unverified"],
     )
     .only(1);
     UNDERSCORES_WIN = defect(
         "auth/underscores-win",
         "prefers a signature whose name is written with underscores",
-        &["auth/underscores"],
+        &["auth/underscores", "everything/caller-spoofing"],
     );
     EVENT_PROOF_UNKNOWN = defect(
         "auth/event-proof-unknown",
@@ -112,7 +117,12 @@ defects! {
     EVENT_PROOF_NEEDED = defect(
         "auth/event-proof-needed",
         "takes events with `x-temps-auth` only in dialect 1",
-        &["auth/events-proofs"],
+        &[
+            "auth/events-proofs",
+            "everything/before-start",
+            "stop/drains",
+            "stop/signal-after-signal",
+        ],
     )
     .only(1);
     EVENTS_ON_TRUST = defect(

@@ -6,7 +6,55 @@ defects! {
     PINGS_UNANSWERED = defect(
         "channel/pings-unanswered",
         "answers no ping",
-        &["channel/opens"],
+        &[
+            "auth/channel-refused",
+            "channel/announced-sizes",
+            "channel/answers-close",
+            "channel/bad-events",
+            "channel/broken-frames",
+            "channel/coalesced-frames",
+            "channel/cut-frames",
+            "channel/large-messages",
+            "channel/malformed",
+            "channel/odd-events",
+            "channel/one-at-a-time",
+            "channel/opens",
+            "channel/reconnects",
+            "channel/skips-are-logged",
+            "channel/split-frames",
+            "channel/survives-loss",
+            "channel/unknown-ids",
+            "channel/unknown-types",
+            "everything/api-methods",
+            "everything/api-no-actor",
+            "everything/api-token-not-logged",
+            "everything/before-start",
+            "everything/call-timeout",
+            "everything/event-calls",
+            "everything/event-failures",
+            "everything/event-order",
+            "everything/failing-shutdown",
+            "everything/open-websocket",
+            "everything/reply-among-noise",
+            "everything/second-signal",
+            "everything/unread-body",
+            "faults/closed-streams",
+            "faults/descriptor-limit",
+            "faults/host-died",
+            "faults/interrupted-upgrades",
+            "faults/reconnections",
+            "stdio/closed-stdout",
+            "stdio/json-logs",
+            "stdio/no-secret-in-files",
+            "stdio/no-secret-on-streams",
+            "stdio/two-lines",
+            "stop/after-lost-channel",
+            "stop/close-frame",
+            "stop/nothing-left",
+            "stop/sigint",
+            "stop/signal-after-signal",
+            "stop/sigterm",
+        ],
     );
     SECOND_ACCEPTED = defect(
         "channel/second-accepted",
@@ -21,7 +69,21 @@ defects! {
     ONE_FOR_LIFE = defect(
         "channel/one-for-life",
         "opens one channel and never another",
-        &["channel/reconnects"],
+        &[
+            "channel/announced-sizes",
+            "channel/broken-frames",
+            "channel/cut-frames",
+            "channel/reconnects",
+            "channel/survives-loss",
+            "everything/call-channel-lost",
+            "everything/event-after-reconnection",
+            "everything/reply-cut",
+            "faults/interrupted-upgrades",
+            "faults/reconnections",
+            "health/after-channel-lost",
+            "requests/next-channel",
+            "stop/after-lost-channel",
+        ],
     );
     KEPT_AFTER_CLOSE = defect(
         "channel/kept-after-close",
@@ -68,22 +130,45 @@ defects! {
     UNKNOWN_TYPE_FATAL = defect(
         "channel/unknown-type-fatal",
         "closes the channel over a message of an unknown type",
-        &["channel/unknown-types"],
+        &[
+            "channel/coalesced-frames",
+            "channel/large-messages",
+            "channel/split-frames",
+            "channel/unknown-types",
+            "everything/reply-among-noise",
+        ],
     );
     UNKNOWN_ID_FATAL = defect(
         "channel/unknown-id-fatal",
         "closes the channel over a response to nothing",
-        &["channel/unknown-ids"],
+        &[
+            "channel/unknown-ids",
+            "everything/call-timeout",
+            "everything/reply-among-noise",
+            "everything/reply-duplicated",
+        ],
     );
     TEXT_ID_FATAL = defect(
         "channel/text-id-fatal",
         "closes the channel over a response whose id is a text",
-        &["channel/unknown-ids"],
+        &["channel/unknown-ids", "everything/reply-among-noise"],
     );
     NO_JSON_FATAL = defect(
         "channel/no-json-fatal",
         "closes the channel over a message that is no JSON",
-        &["channel/malformed"],
+        &[
+            "channel/malformed",
+            "channel/skips-are-logged",
+            "everything/event-malformed-between",
+            "everything/reply-among-noise",
+            "faults/closed-streams",
+            "faults/host-died",
+            "stdio/closed-stdout",
+            "stdio/json-logs",
+            "stdio/no-secret-in-files",
+            "stdio/no-secret-on-streams",
+            "stdio/two-lines",
+        ],
     );
     NO_TYPE_FATAL = defect(
         "channel/no-type-fatal",
@@ -98,12 +183,12 @@ defects! {
     BAD_EVENT_FATAL = defect(
         "channel/bad-event-fatal",
         "closes the channel over what is no event",
-        &["channel/bad-events"],
+        &["channel/bad-events", "everything/event-malformed-between"],
     );
     BARE_EVENT_FATAL = defect(
         "channel/bare-event-fatal",
         "closes the channel over an event without data",
-        &["channel/odd-events"],
+        &["channel/odd-events", "everything/event-as-received", "everything/reply-among-noise"],
     );
     TYPED_DATA_FATAL = defect(
         "channel/typed-data-fatal",
@@ -128,7 +213,7 @@ defects! {
     FRAGMENTS_REFUSED = defect(
         "channel/fragments-refused",
         "takes no message of several frames",
-        &["channel/large-messages"],
+        &["channel/coalesced-frames", "channel/large-messages"],
     );
     LONE_BYTE_FATAL = defect(
         "channel/lone-byte-fatal",

@@ -6,12 +6,33 @@ defects! {
     ANSWERED_WITH_202 = defect(
         "events/answered-with-202",
         "answers an event with 202",
-        &["events/taken", "events/any-content-type", "events/lenient", "events/refused"],
+        &[
+            "events/taken",
+            "events/any-content-type",
+            "events/lenient",
+            "events/refused",
+            "auth/events-proofs",
+            "auth/events-refused",
+            "events/odd-project-ids",
+            "everything/before-start",
+            "everything/event-by-post",
+            "http/events-reserved",
+            "stop/drains",
+            "stop/signal-after-signal",
+        ],
     );
     CONTENT_TYPE_REQUIRED = defect(
         "events/content-type-required",
         "takes events of the content type application/json only",
-        &["events/any-content-type", "events/lenient", "events/refused"],
+        &[
+            "events/any-content-type",
+            "events/lenient",
+            "events/odd-project-ids",
+            "events/refused",
+            "everything/before-start",
+            "stop/drains",
+            "stop/signal-after-signal",
+        ],
     );
     OCTET_STREAM_REFUSED = defect(
         "events/octet-stream-refused",
@@ -41,7 +62,7 @@ defects! {
     REFUSED_WITH_422 = defect(
         "events/refused-with-422",
         "answers what is no event with 422",
-        &["events/refused"],
+        &["events/odd-project-ids", "events/refused"],
     );
     REFUSED_WITHOUT_REASON = defect(
         "events/refused-without-reason",

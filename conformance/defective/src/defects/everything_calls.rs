@@ -26,7 +26,7 @@ defects! {
     UNKNOWN_CODES_ARE_INTERNAL = defect(
         "everything-calls/unknown-codes-are-internal",
         "takes an unknown error code for `internal`",
-        &["everything/call-error-codes"],
+        &["everything/api-errors", "everything/call-error-codes"],
     );
     DENIED_LISTS_ARE_EMPTY = defect(
         "everything-calls/denied-lists-are-empty",

@@ -12,6 +12,7 @@ defects! {
         "everything-events/needs-a-project",
         "refuses events without a project",
         &[
+            "events/lenient",
             "everything/event-as-received",
             "requests/events-by-channel",
             "requests/events-posted",
@@ -78,6 +79,6 @@ defects! {
     HANDLERS_ON_THE_READER = defect(
         "everything-events/handlers-on-the-reader",
         "reads no frame while an event handler runs",
-        &["everything/event-calls"],
+        &["everything/before-start", "everything/event-calls"],
     );
 }

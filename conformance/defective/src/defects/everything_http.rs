@@ -167,7 +167,7 @@ defects! {
     EVENT_AUTH_SIGNS = defect(
         "everything-http/event-auth-signs",
         "takes the proof of an event for a signature",
-        &["everything/caller-spoofing"],
+        &["auth/events-signature", "everything/caller-spoofing"],
     );
     TRAILERS_ARE_HEADERS = defect(
         "everything-http/trailers-are-headers",
@@ -190,6 +190,9 @@ defects! {
             "everything/caller-unverified",
             "everything/private",
             "requests/private",
+            "requests/samples",
+            "requests/underscores",
+            "requests/unverified",
         ],
     );
     PRIVATE_BY_ID_ALONE = defect(

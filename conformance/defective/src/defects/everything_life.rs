@@ -6,7 +6,7 @@ defects! {
     READY_WITHOUT_OPENAPI = defect(
         "everything-life/ready-without-openapi",
         "leaves its OpenAPI document out of `ready`",
-        &["everything/ready"],
+        &["everything/large-openapi", "everything/ready"],
     );
     CONTEXT_OF_DIALECT_2 = defect(
         "everything-life/context-of-dialect-2",

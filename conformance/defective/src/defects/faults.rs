@@ -36,7 +36,7 @@ defects! {
     HEAD_IN_ONE_PIECE = defect(
         "faults/head-in-one-piece",
         "refuses a request whose head does not come in one piece",
-        &["faults/slow-senders"],
+        &["faults/slow-senders", "health/parallel", "http/split-requests"],
     );
     CHANNEL_LEAKS_DESCRIPTOR = defect(
         "faults/channel-leaks-descriptor",

@@ -1,6 +1,6 @@
 //! Defects of the two lines on standard output, and of what is said when there are none.
 
-use super::{defect, defects};
+use super::{defect, defects, health};
 
 /// The plugin never starts, because of its first line.
 const NO_FIRST_LINE: &[&str] = &["handshake/completes", "handshake/first-line"];
@@ -23,32 +23,6 @@ const REFUSALS: &[&str] = &[
     "launch-line/refuses-host-data-dir",
     "launch-line/refuses-early-end",
     "launch-line/refuses-overlong",
-];
-/// Every check that begins by asking a fresh plugin for its health.
-const FIRST_REQUEST_IS_HEALTH: &[&str] = &[
-    "handshake/ready-after-health",
-    "launch-line/in-pieces",
-    "launch-line/carriage-return",
-    "launch-line/end-means-nothing",
-    "launch-line/unknown-members",
-    "launch/missing-socket-path",
-    "launch/missing-data-dir",
-    "launch/unknown-flags",
-    "launch/joined-flags",
-    "launch/empty-environment",
-    "launch/any-working-directory",
-    "launch/odd-argv0",
-    "launch/self-contained",
-    "socket/stale-replaced",
-    "socket/restart-after-kill",
-    "socket/longest-path",
-    "health/before-channel",
-    "health/parallel",
-    "health/beside-idle-connections",
-    "http/no-http",
-    "stop/idle-connections",
-    "stop/starts-again",
-    "everything/before-start",
 ];
 
 defects! {
@@ -124,17 +98,22 @@ defects! {
     OPENAPI_AS_TEXT = defect(
         "handshake/openapi-as-text",
         "writes `openapi` as a text",
-        &["handshake/openapi", "everything/ready"],
+        &["handshake/openapi", "everything/ready", "everything/large-openapi"],
     );
     OPENAPI_WITHOUT_VERSION = defect(
         "handshake/openapi-without-version",
         "writes an `openapi` that names no version",
-        &["handshake/openapi"],
+        &[
+            "handshake/openapi",
+            "requests/openapi-routes",
+            "requests/openapi-schemas",
+            "requests/openapi-statuses",
+        ],
     );
     FIRST_HEALTH_503 = defect(
         "handshake/first-health-503",
         "answers the first request for health with 503",
-        FIRST_REQUEST_IS_HEALTH,
+        health::ASKED_AT_ONCE,
     );
     READY_WITHOUT_LISTENING = defect(
         "handshake/ready-without-listening",

@@ -2,35 +2,35 @@
 
 use super::{defect, defects};
 
-/// Every check that asks for the health of a plugin without a channel.
-const BEFORE_THE_CHANNEL: &[&str] = &[
+/// Every check that asks for health first of all, before there is a channel.
+pub(super) const ASKED_AT_ONCE: &[&str] = &[
+    "everything/before-start",
+    "faults/host-died",
+    "faults/slow-senders",
     "handshake/ready-after-health",
-    "launch-line/in-pieces",
+    "health/before-channel",
+    "health/beside-idle-connections",
+    "health/parallel",
+    "http/no-http",
+    "launch-line/already-there",
+    "launch-line/byte-by-byte",
     "launch-line/carriage-return",
     "launch-line/end-means-nothing",
+    "launch-line/in-pieces",
     "launch-line/unknown-members",
-    "launch/missing-socket-path",
-    "launch/missing-data-dir",
-    "launch/unknown-flags",
-    "launch/joined-flags",
-    "launch/empty-environment",
     "launch/any-working-directory",
+    "launch/empty-environment",
+    "launch/joined-flags",
+    "launch/missing-data-dir",
+    "launch/missing-socket-path",
     "launch/odd-argv0",
     "launch/self-contained",
-    "socket/stale-replaced",
-    "socket/restart-after-kill",
+    "launch/unknown-flags",
     "socket/longest-path",
-    "health/before-channel",
-    "health/parallel",
-    "health/beside-idle-connections",
-    "http/no-http",
-    "http/peer-goes-away",
+    "socket/restart-after-kill",
+    "socket/stale-replaced",
     "stop/idle-connections",
     "stop/starts-again",
-    "everything/before-start",
-    "everything/print",
-    "everything/print-to-stderr",
-    "everything/others-are-served",
 ];
 
 defects! {
@@ -39,7 +39,11 @@ defects! {
         "answers health with 401 when the signature is wrong",
         &["health/get"],
     );
-    HEAD_IS_405 = defect("health/head-is-405", "answers HEAD of its health with 405", &["health/head"]);
+    HEAD_IS_405 = defect(
+        "health/head-is-405",
+        "answers HEAD of its health with 405",
+        &["everything/hidden-health", "health/head"],
+    );
     HEAD_WITH_BODY = defect(
         "health/head-with-body",
         "sends a body after the head when it is asked for the head of its health",
@@ -48,17 +52,29 @@ defects! {
     WAITS_FOR_CHANNEL = defect(
         "health/waits-for-channel",
         "is not healthy before there is a channel",
-        BEFORE_THE_CHANNEL,
-    );
+        ASKED_AT_ONCE,
+    )
+    .and(&[
+        "everything/others-are-served",
+        "everything/print",
+        "everything/print-to-stderr",
+        "faults/half-closed",
+        "http/peer-goes-away",
+    ]);
     ILL_AFTER_CLOSE = defect(
         "health/ill-after-close",
         "is not healthy after its channel was closed with a close frame",
-        &["health/after-channel-lost"],
+        &["channel/broken-frames", "faults/closed-streams", "health/after-channel-lost"],
     );
     ILL_WHEN_BUSY = defect(
         "health/ill-when-busy",
         "is not healthy while more than 40 connections are open",
-        &["health/parallel", "health/beside-idle-connections", "everything/others-are-served"],
+        &[
+            "health/parallel",
+            "health/beside-idle-connections",
+            "everything/others-are-served",
+            "faults/slow-senders",
+        ],
     );
     WORKER_PER_CONNECTION = defect(
         "health/worker-per-connection",
@@ -68,6 +84,7 @@ defects! {
             "health/beside-idle-connections",
             "everything/call-many-at-once",
             "everything/others-are-served",
+            "faults/slow-senders",
         ],
     );
 }

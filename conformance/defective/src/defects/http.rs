@@ -6,7 +6,7 @@ defects! {
     CLOSES_AFTER_RESPONSE = defect(
         "http/closes-after-response",
         "closes each connection after one response",
-        &["http/keeps-connections"],
+        &["everything/second-signal", "http/keeps-connections", "http/pipelined-requests"],
     );
     UNKNOWN_ROUTE_IS_500 = defect(
         "http/unknown-route-is-500",
@@ -16,12 +16,17 @@ defects! {
     TRACE_UNANSWERED = defect(
         "http/trace-unanswered",
         "closes the connection when it is sent a TRACE",
-        &["http/odd-methods"],
+        &["everything/echo-methods-with-bodies", "http/odd-methods"],
     );
     UNKNOWN_METHODS_UNANSWERED = defect(
         "http/unknown-methods-unanswered",
         "closes the connection when it is sent a method it does not know",
-        &["http/odd-methods", "everything/echo-methods"],
+        &[
+            "http/odd-methods",
+            "everything/echo-methods",
+            "everything/echo-methods-with-bodies",
+            "everything/hidden-health",
+        ],
     );
     BAD_PERCENT_UNANSWERED = defect(
         "http/bad-percent-unanswered",
@@ -31,7 +36,7 @@ defects! {
     LONG_PATH_UNANSWERED = defect(
         "http/long-path-unanswered",
         "closes the connection when the path has more than 2048 bytes",
-        &["http/odd-paths"],
+        &["everything/echo-odd-paths", "http/odd-paths"],
     );
     LARGE_BODY_UNANSWERED = defect(
         "http/large-body-unanswered",
@@ -42,7 +47,7 @@ defects! {
     EXITS_ON_HALF_A_HEAD = defect(
         "http/exits-on-half-a-head",
         "exits when a connection ends in the middle of a head",
-        &["http/no-http"],
+        &["faults/half-closed", "http/no-http"],
     );
     EXITS_WHEN_UNREAD = defect(
         "http/exits-when-unread",
@@ -68,11 +73,6 @@ defects! {
         "http/below-temps-is-200",
         "answers what nobody has below /_temps with 200",
         &["http/channel-reserved"],
-    );
-    HEAD_IN_ONE_READ = defect(
-        "http/head-in-one-read",
-        "refuses a request whose first bytes come by themselves",
-        &["http/split-requests"],
     );
     DROPS_READ_AHEAD = defect(
         "http/drops-read-ahead",

@@ -76,12 +76,21 @@ defects! {
     DATA_DIR_EMPTIED = defect(
         "launch/data-dir-emptied",
         "empties its data directory at each start",
-        &["launch/data-dir-kept"],
+        &[
+            "everything/before-start",
+            "everything/large-openapi",
+            "everything/stop-before-start",
+            "launch/data-dir-kept",
+        ],
     );
     DATA_DIR_MUST_NOT_EXIST = defect(
         "launch/data-dir-must-not-exist",
         "refuses a data directory that exists already",
         &[
+            "everything/before-start",
+            "everything/failing-shutdown",
+            "everything/large-openapi",
+            "everything/stop-before-start",
             "launch-line/end-means-nothing",
             "launch/any-working-directory",
             "launch/data-dir-kept",

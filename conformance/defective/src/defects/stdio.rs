@@ -31,7 +31,13 @@ defects! {
     DIES_WITH_STDOUT = defect(
         "stdio/dies-with-stdout",
         "exits when the host closes its end of standard output",
-        &["stdio/closed-stdout", "everything/print"],
+        &[
+            "stdio/closed-stdout",
+            "everything/print",
+            "faults/closed-streams",
+            "faults/host-died",
+            "requests/stdout-closed",
+        ],
     );
     SECRET_IN_LOG = defect(
         "stdio/secret-in-log",

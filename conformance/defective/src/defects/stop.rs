@@ -6,15 +6,74 @@ defects! {
     SIGTERM_IGNORED = defect(
         "stop/sigterm-ignored",
         "obeys SIGINT only",
-        &["stop/sigterm"],
+        &[
+            "everything/api-token-not-logged",
+            "everything/failing-shutdown",
+            "everything/lifecycle",
+            "everything/open-websocket",
+            "everything/print",
+            "everything/second-signal",
+            "everything/stop-before-start",
+            "everything/websocket-closed",
+            "faults/closed-streams",
+            "faults/host-died",
+            "launch/data-dir-kept",
+            "stdio/closed-stdout",
+            "stdio/json-logs",
+            "stdio/no-secret-in-files",
+            "stdio/no-secret-on-streams",
+            "stdio/two-lines",
+            "stop/after-lost-channel",
+            "stop/close-frame",
+            "stop/drains",
+            "stop/during-handshake",
+            "stop/idle-connections",
+            "stop/nothing-left",
+            "stop/signal-after-signal",
+            "stop/sigterm",
+            "stop/starts-again",
+            "stop/without-channel",
+        ],
     );
     SIGINT_IGNORED = defect("stop/sigint-ignored", "obeys SIGTERM only", &["stop/sigint"]);
-    STATUS_1 = defect("stop/status-1", "ends with status 1 on a signal", &["stop/sigterm"]);
+    STATUS_1 = defect(
+        "stop/status-1",
+        "ends with status 1 on a signal",
+        &[
+            "everything/failing-shutdown",
+            "everything/open-websocket",
+            "everything/stop-before-start",
+            "faults/closed-streams",
+            "stdio/closed-stdout",
+            "stop/after-lost-channel",
+            "stop/drains",
+            "stop/idle-connections",
+            "stop/sigint",
+            "stop/sigterm",
+            "stop/starts-again",
+            "stop/without-channel",
+        ],
+    )
+    .also(&["stop/during-handshake"], &[]);
     SOCKET_LEFT = defect(
         "stop/socket-left",
         "leaves its socket file behind",
-        &["stop/sigterm"],
-    );
+        &[
+            "everything/failing-shutdown",
+            "everything/open-websocket",
+            "everything/stop-before-start",
+            "faults/closed-streams",
+            "faults/host-died",
+            "stop/after-lost-channel",
+            "stop/drains",
+            "stop/idle-connections",
+            "stop/sigint",
+            "stop/sigterm",
+            "stop/starts-again",
+            "stop/without-channel",
+        ],
+    )
+    .also(&["stop/during-handshake"], &[]);
     CHANNEL_CUT = defect(
         "stop/channel-cut",
         "ends without closing the channel",
@@ -29,8 +88,19 @@ defects! {
     WAITS_FOR_CHANNEL = defect(
         "stop/waits-for-channel",
         "obeys no signal before its first channel has opened",
-        &["stop/without-channel"],
-    );
+        &[
+            "everything/lifecycle",
+            "everything/print",
+            "everything/stop-before-start",
+            "everything/websocket-closed",
+            "launch/data-dir-kept",
+            "stop/drains",
+            "stop/idle-connections",
+            "stop/starts-again",
+            "stop/without-channel",
+        ],
+    )
+    .also(&["stop/during-handshake"], &[]);
     SECOND_DIAL_BLOCKS = defect(
         "stop/second-dial-blocks",
         "does not end when its channel has been dialled twice",

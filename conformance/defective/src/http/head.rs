@@ -42,11 +42,6 @@ impl Request {
             Ok(httparse::Status::Partial) if buffer.len() > HEAD_BYTES => {
                 return Head::Bad(431, "the head is too large");
             }
-            Ok(httparse::Status::Partial)
-                if buffer.len() < 8 && http::HEAD_IN_ONE_READ.active() =>
-            {
-                return Head::Bad(400, "this is half a request");
-            }
             Ok(httparse::Status::Partial) => return Head::Partial,
             Err(httparse::Error::TooManyHeaders) => return Head::Bad(431, "too many headers"),
             Err(_) => return Head::Bad(400, "this is no HTTP"),
