@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::{self, JoinHandle};
 use std::time::Instant;
 
-use crate::command;
+use crate::command::{self, Built};
 use crate::conformance::{Report, SOUND, check, runner, statuses};
 use crate::error::XtaskError;
 use crate::{plugins, repository};
@@ -34,10 +34,7 @@ pub(crate) struct Args {
 }
 
 pub(crate) fn run(args: &Args) -> Result<(), XtaskError> {
-    let mut plugins = plugins::build(&args.only)?;
-    if args.only.is_empty() {
-        plugins.extend(command::build(&[SOUND.to_owned()], true)?);
-    }
+    let plugins = sound(&args.only)?;
     let runner = runner(true)?;
     let directory = repository::target().join("soak");
     fs::create_dir_all(&directory).map_err(XtaskError::file("create", &directory))?;
@@ -66,6 +63,19 @@ pub(crate) fn run(args: &Args) -> Result<(), XtaskError> {
     }
     println!("{} runs, {} results that differ", args.runs, flaky.len());
     if flaky.is_empty() { Ok(()) } else { Err(XtaskError::NotConformant(flaky)) }
+}
+
+/// The plugins of these names, all without names.
+fn sound(only: &[String]) -> Result<Vec<Built>, XtaskError> {
+    let examples: Vec<String> = only.iter().filter(|name| *name != SOUND).cloned().collect();
+    let mut plugins = match only.is_empty() || !examples.is_empty() {
+        true => plugins::build(&examples)?,
+        false => Vec::new(),
+    };
+    if only.is_empty() || examples.len() < only.len() {
+        plugins.extend(command::build(&[SOUND.to_owned()], true)?);
+    }
+    Ok(plugins)
 }
 
 fn named(plugin: &str, number: usize, what: &str, file: &Path) -> String {
