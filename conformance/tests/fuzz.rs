@@ -3,55 +3,20 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on should panic")]
 
-use std::path::PathBuf;
+mod support;
+
 use std::process::Command;
-use std::sync::LazyLock;
 
 use serde_json::Value;
+use support::{FIXTURE, SOUND, report_of};
 
 const SUITE: &str = env!("CARGO_BIN_EXE_temps-plugin-conformance");
-
-/// Builds a program of the workspace and returns its path, as cargo tells it.
-fn build(args: &[&str]) -> PathBuf {
-    let output = Command::new(env!("CARGO"))
-        .args(["build", "--quiet", "--message-format", "json"])
-        .args(args)
-        .current_dir(env!("CARGO_MANIFEST_DIR"))
-        .output()
-        .unwrap();
-    let text = String::from_utf8(output.stdout).unwrap();
-    let executable = text
-        .lines()
-        .filter_map(|line| serde_json::from_str::<Value>(line).ok())
-        .filter_map(|message| message["executable"].as_str().map(PathBuf::from))
-        .next_back();
-    executable.unwrap_or_else(|| panic!("{args:?}: {}", String::from_utf8_lossy(&output.stderr)))
-}
-
-static SOUND: LazyLock<PathBuf> = LazyLock::new(|| build(&["-p", "everything-rust"]));
-static FIXTURE: LazyLock<PathBuf> =
-    LazyLock::new(|| build(&["-p", "temps-plugin-host", "--example", "fixture-plugin"]));
-
-/// Runs the suite and returns its exit status and its report.
-fn suite(args: &[&str], plugin: &[&str]) -> (i32, Value) {
-    let (command, options) = args.split_first().unwrap();
-    let output = Command::new(SUITE)
-        .args([command, "--format", "json"])
-        .args(options)
-        .arg("--")
-        .args(plugin)
-        .output()
-        .unwrap();
-    let report = serde_json::from_slice(&output.stdout)
-        .unwrap_or_else(|e| panic!("{e}: {}", String::from_utf8_lossy(&output.stderr)));
-    (output.status.code().unwrap(), report)
-}
 
 /// Fuzzes the fixture with a fault in dialect 2 and returns the finding about `invariant`.
 fn found(fault: &str, cases: &str, invariant: &str) -> Value {
     let fixture = FIXTURE.to_str().unwrap();
     let args = ["fuzz", "--seed", "1", "--cases", cases, "--dialect", "2"];
-    let (status, report) = suite(&args, &[fixture, "--fault", fault]);
+    let (status, report) = report_of(&args, &[fixture, "--fault", fault]);
     let findings = report["fuzz"]["findings"].as_array().unwrap();
     let finding = findings.iter().find(|finding| finding["invariant"] == invariant);
     let finding = finding.unwrap_or_else(|| panic!("{fault}: {:#}", report["fuzz"])).clone();
@@ -87,7 +52,7 @@ fn repeats(finding: &Value, fault: &str) {
 
 #[test]
 fn a_sound_plugin_survives() {
-    let (status, report) = suite(&["fuzz", "--seconds", "3"], &[SOUND.to_str().unwrap()]);
+    let (status, report) = report_of(&["fuzz", "--seconds", "3"], &[SOUND.to_str().unwrap()]);
     let fuzz = &report["fuzz"];
     assert_eq!((status, fuzz["findings"].as_array().map(Vec::len)), (0, Some(0)), "{fuzz:#}");
     assert!(fuzz["seed"].is_u64());
@@ -100,7 +65,7 @@ fn a_sound_plugin_survives() {
 fn the_fixture_survives_without_a_fault() {
     let fixture = FIXTURE.to_str().unwrap();
     let args = ["fuzz", "--seed", "1", "--cases", "0..150"];
-    let (status, report) = suite(&args, &[fixture, "--fault", "discreet"]);
+    let (status, report) = report_of(&args, &[fixture, "--fault", "discreet"]);
     assert_eq!(status, 0, "{:#}", report["fuzz"]);
     assert_eq!(report["fuzz"]["stages"][1]["cases"], 150);
 }
@@ -171,12 +136,12 @@ fn a_seed_finds_the_same_again() {
 fn a_run_may_fuzz_after_its_checks() {
     let fixture = FIXTURE.to_str().unwrap();
     let args = ["run", "--run", "health/get", "--fuzz", "1", "--seed", "5"];
-    let (status, report) = suite(&args, &[fixture, "--fault", "discreet"]);
+    let (status, report) = report_of(&args, &[fixture, "--fault", "discreet"]);
     assert_eq!((status, &report["verdict"]), (0, &Value::from("conformant")), "{report:#}");
     assert_eq!((&report["counts"]["passed"], &report["fuzz"]["seed"]), (&2.into(), &5.into()));
     // The same plugin with a fault: a finding alone makes it not conformant.
     let args = ["run", "--run", "health/get", "--fuzz", "5", "--seed", "1", "--dialect", "2"];
-    let (status, report) = suite(&args, &[fixture, "--fault", "nested-frame-kills"]);
+    let (status, report) = report_of(&args, &[fixture, "--fault", "nested-frame-kills"]);
     assert_eq!((status, &report["verdict"]), (1, &Value::from("not_conformant")), "{report:#}");
     assert_eq!(report["counts"]["failed"], 0);
 }

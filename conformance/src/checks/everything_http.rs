@@ -293,12 +293,17 @@ async fn sse(cx: Cx) -> Verdict {
     Ok(Evidence::saw("three events by default, and each is sent at once"))
 }
 
-async fn websocket(cx: Cx) -> Verdict {
-    let plugin = cx.running().await?;
-    let mut socket = plugin
+/// The WebSocket that sends back what it gets (EP-23).
+pub(super) async fn open_websocket(plugin: &Plugin) -> Result<Channel, Stop> {
+    plugin
         .dial_with(Dial::to("/ws"))
         .await
-        .map_err(|e| Stop::failed("an upgrade of /ws", e.to_string()))?;
+        .map_err(|e| Stop::failed("an upgrade of /ws", e.to_string()))
+}
+
+async fn websocket(cx: Cx) -> Verdict {
+    let plugin = cx.running().await?;
+    let mut socket = open_websocket(&plugin).await?;
     for text in ["hello", "", "ä€😀"] {
         socket.send_text(text).await?;
         let back = socket.text().await?;

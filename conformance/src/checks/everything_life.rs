@@ -2,8 +2,9 @@
 
 use std::time::Duration;
 
-use temps_plugin_host::{Dial, Signal};
+use temps_plugin_host::Signal;
 
+use super::everything_http::open_websocket;
 use super::prelude::*;
 use super::stop::{AT_ONCE, DRAINED, READ, goes_on, orderly, refuses_connections};
 use crate::subject::Raw;
@@ -159,10 +160,7 @@ async fn second_signal(cx: Cx) -> Verdict {
 async fn endless_work(cx: Cx) -> Verdict {
     let plugin = cx.fresh().await?;
     plugin.dial().await?.ping().await?;
-    let mut socket = plugin
-        .dial_with(Dial::to("/ws"))
-        .await
-        .map_err(|e| Stop::failed("an upgrade of /ws", e.to_string()))?;
+    let mut socket = open_websocket(&plugin).await?;
     socket.send_text("hello").await?;
     socket.text().await?;
     plugin.signal(Signal::TERM)?;
@@ -172,10 +170,7 @@ async fn endless_work(cx: Cx) -> Verdict {
 
 async fn websockets_are_closed(cx: Cx) -> Verdict {
     let plugin = cx.fresh().await?;
-    let mut socket = plugin
-        .dial_with(Dial::to("/ws"))
-        .await
-        .map_err(|e| Stop::failed("an upgrade of /ws", e.to_string()))?;
+    let mut socket = open_websocket(&plugin).await?;
     socket.send_text("hello").await?;
     socket.text().await?;
     plugin.signal(Signal::TERM)?;

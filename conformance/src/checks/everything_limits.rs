@@ -3,10 +3,11 @@
 
 use std::time::Duration;
 
-use temps_plugin_host::{Dial, Signal};
+use temps_plugin_host::Signal;
 use temps_plugin_schema::limits::DRAIN;
 
 use super::everything_calls::call;
+use super::everything_http::open_websocket;
 use super::everything_life::slow_request;
 use super::prelude::*;
 use super::stop::{orderly, refuses_connections};
@@ -53,10 +54,7 @@ async fn endless_response(cx: Cx) -> Verdict {
     );
     events.write(head.as_bytes()).await?;
     events.until(b"data: {\"n\":1}").await?;
-    let mut socket = plugin
-        .dial_with(Dial::to("/ws"))
-        .await
-        .map_err(|e| Stop::failed("an upgrade of /ws", e.to_string()))?;
+    let mut socket = open_websocket(&plugin).await?;
     socket.send_text("hello").await?;
     socket.text().await?;
     plugin.signal(Signal::TERM)?;

@@ -37,8 +37,12 @@ pub(crate) fn program(args: &[&str]) -> Output {
 
 /// Runs the suite and returns its exit status and its report.
 pub(crate) fn suite(args: &[&str], plugin: &[&str]) -> (i32, Value) {
-    let all = [&["run", "--format", "json"], args, &["--"], plugin].concat();
-    let output = program(&all);
+    report_of(&[&["run"], args].concat(), plugin)
+}
+
+/// Runs a command that reports in JSON on a plugin, and returns its exit status and its report.
+pub(crate) fn report_of(args: &[&str], plugin: &[&str]) -> (i32, Value) {
+    let output = program(&[args, &["--format", "json", "--"], plugin].concat());
     let report = serde_json::from_slice(&output.stdout)
         .unwrap_or_else(|e| panic!("{e}: {}", String::from_utf8_lossy(&output.stderr)));
     (output.status.code().unwrap(), report)

@@ -2,6 +2,21 @@
 
 use super::{defect, defects};
 
+/// Every check that looks at the exit status and at the socket file after a stop.
+const ORDERLY_ENDS: &[&str] = &[
+    "everything/failing-shutdown",
+    "everything/open-websocket",
+    "everything/stop-before-start",
+    "faults/closed-streams",
+    "stop/after-lost-channel",
+    "stop/drains",
+    "stop/idle-connections",
+    "stop/sigint",
+    "stop/sigterm",
+    "stop/starts-again",
+    "stop/without-channel",
+];
+
 defects! {
     SIGTERM_IGNORED = defect(
         "stop/sigterm-ignored",
@@ -39,40 +54,16 @@ defects! {
     STATUS_1 = defect(
         "stop/status-1",
         "ends with status 1 on a signal",
-        &[
-            "everything/failing-shutdown",
-            "everything/open-websocket",
-            "everything/stop-before-start",
-            "faults/closed-streams",
-            "stdio/closed-stdout",
-            "stop/after-lost-channel",
-            "stop/drains",
-            "stop/idle-connections",
-            "stop/sigint",
-            "stop/sigterm",
-            "stop/starts-again",
-            "stop/without-channel",
-        ],
+        ORDERLY_ENDS,
     )
+    .and(&["stdio/closed-stdout"])
     .also(&["stop/during-handshake"], &[]);
     SOCKET_LEFT = defect(
         "stop/socket-left",
         "leaves its socket file behind",
-        &[
-            "everything/failing-shutdown",
-            "everything/open-websocket",
-            "everything/stop-before-start",
-            "faults/closed-streams",
-            "faults/host-died",
-            "stop/after-lost-channel",
-            "stop/drains",
-            "stop/idle-connections",
-            "stop/sigint",
-            "stop/sigterm",
-            "stop/starts-again",
-            "stop/without-channel",
-        ],
+        ORDERLY_ENDS,
     )
+    .and(&["faults/host-died"])
     .also(&["stop/during-handshake"], &[]);
     CHANNEL_CUT = defect(
         "stop/channel-cut",
