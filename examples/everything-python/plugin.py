@@ -71,7 +71,9 @@ async def record(ctx: PluginContext, event: PluginEvent) -> None:
 @plugin.on_shutdown
 def stop(ctx: PluginContext) -> None:
     note(ctx, "stop")
-    faults.fail_stop(ctx)
+    if faults.stop_is_to_fail(ctx):
+        note(ctx, "fail")
+        raise RuntimeError("the data directory asked for a failing shutdown hook")
 
 
 def note(ctx: PluginContext, what: str) -> None:

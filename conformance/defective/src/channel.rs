@@ -182,6 +182,9 @@ impl Link {
             let mut taken = ControlFlow::Continue(());
             match message {
                 Ok(Incoming::Text(text)) => taken = self.take(&text),
+                Ok(Incoming::Binary(bytes)) if defect::BINARY_AS_TEXT.active() => {
+                    taken = self.take(&String::from_utf8_lossy(&bytes));
+                }
                 Ok(Incoming::Binary(_)) => {
                     taken = self.skip(defect::BINARY_FATAL, "a binary message");
                 }

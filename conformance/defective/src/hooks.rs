@@ -20,7 +20,11 @@ pub(crate) async fn start(data_dir: &Path) -> io::Result<()> {
 /// Notes the stop, and panics when `fail-stop` is there.
 pub(crate) async fn stop(data_dir: &Path) -> io::Result<()> {
     note(data_dir, "stop")?;
-    assert!(!data_dir.join("fail-stop").exists(), "fail-stop is in the data directory");
+    let fails = data_dir.join("fail-stop").exists();
+    if fails {
+        note(data_dir, "fail")?;
+    }
+    assert!(!fails, "fail-stop is in the data directory");
     Ok(())
 }
 

@@ -159,6 +159,9 @@ async fn malformed_between(cx: Cx) -> Verdict {
     channel.send_event(&json!({"id": "", "event_type": "a.b", "timestamp": "t"})).await?;
     channel.send_event(&json!({"id": "x", "timestamp": "t"})).await?;
     channel.send_text("conformance").await?;
+    // Sound but for the kind of its frame.
+    let binary = json!({"type": "event", "event": event("binary", json!({}))});
+    channel.send_binary(binary.to_string().into_bytes()).await?;
     channel.send_event(&event("2", json!({}))).await?;
     let seen = recorded(&cx, &plugin, 2).await?;
     ensure(ids(&seen) == ["1", "2"], "the events 1, 2 and nothing else", || {

@@ -66,11 +66,9 @@ export async function holdStart(ctx: PluginContext): Promise<void> {
   }
 }
 
-/** Throws when `fail-stop` is in the data directory. */
-export function failStop(ctx: PluginContext): void {
-  if (existsSync(join(ctx.dataDir, "fail-stop"))) {
-    throw new Error("the data directory asked for a failing shutdown hook");
-  }
+/** Whether `fail-stop` is in the data directory. */
+export function stopIsToFail(ctx: PluginContext): boolean {
+  return existsSync(join(ctx.dataDir, "fail-stop"));
 }
 
 /** The SDK's own route hides this one. */

@@ -8,7 +8,7 @@ import { appendFile } from "node:fs/promises";
 import { join } from "node:path";
 import { createManifest, type PluginContext, runPlugin } from "temps-plugin";
 import { listener } from "./app.js";
-import { failStop, holdStart } from "./faults.js";
+import { holdStart, stopIsToFail } from "./faults.js";
 import { document } from "./openapi.js";
 import { type Asked, makeCall } from "./platform.js";
 import { Recorded } from "./recorded.js";
@@ -48,7 +48,10 @@ await runPlugin({
   },
   async onShutdown(ctx) {
     await note(ctx, "stop");
-    failStop(ctx);
+    if (stopIsToFail(ctx)) {
+      await note(ctx, "fail");
+      throw new Error("the data directory asked for a failing shutdown hook");
+    }
   },
   async onEvent(ctx, event) {
     recorded.add(event);

@@ -61,10 +61,9 @@ async def hold_start(ctx: PluginContext) -> None:
         await asyncio.sleep(HOLD_POLL)
 
 
-def fail_stop(ctx: PluginContext) -> None:
-    """Raises when `fail-stop` is in the data directory."""
-    if (ctx.data_dir / "fail-stop").exists():
-        raise RuntimeError("the data directory asked for a failing shutdown hook")
+def stop_is_to_fail(ctx: PluginContext) -> bool:
+    """Whether `fail-stop` is in the data directory."""
+    return (ctx.data_dir / "fail-stop").exists()
 
 
 routes = [

@@ -98,10 +98,14 @@ impl ExternalPlugin for Everything {
     }
 
     fn on_shutdown(&self, ctx: &PluginContext) {
-        if let Err(error) = note(ctx, "stop") {
-            tracing::error!(%error, "cannot note the stop");
+        let fails = faults::stop_is_to_fail(ctx);
+        let lines: &[&str] = if fails { &["stop", "fail"] } else { &["stop"] };
+        for line in lines {
+            if let Err(error) = note(ctx, line) {
+                tracing::error!(%error, "cannot note {line}");
+            }
         }
-        faults::fail_stop(ctx);
+        assert!(!fails, "the data directory asked for a failing shutdown hook");
     }
 }
 

@@ -200,6 +200,11 @@ defects! {
         "does not log what it skips",
         &["channel/skips-are-logged"],
     );
+    BINARY_AS_TEXT = defect(
+        "channel/binary-as-text",
+        "takes a binary message for a text",
+        &["everything/event-malformed-between"],
+    );
     ONE_MIB_MESSAGES = defect(
         "channel/one-mib-messages",
         "takes no message over 1 MiB",

@@ -19,6 +19,7 @@ defects! {
             "http/events-reserved",
             "stop/drains",
             "stop/signal-after-signal",
+            "auth/events-signature",
         ],
     );
     CONTENT_TYPE_REQUIRED = defect(

@@ -78,6 +78,7 @@ defects! {
         "empties its data directory at each start",
         &[
             "everything/before-start",
+            "everything/failing-shutdown",
             "everything/large-openapi",
             "everything/stop-before-start",
             "launch/data-dir-kept",
