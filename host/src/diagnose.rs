@@ -18,6 +18,8 @@ use crate::start_error::StartErrorKind;
 /// How much of the file is looked at, in bytes: headers, and the name of its loader.
 const BEGINNING_BYTES: u64 = 64 * 1024;
 const EXCERPT_BYTES: usize = 16;
+/// What [`other_than_file`] says of a directory.
+pub(crate) const DIRECTORY: &str = "a directory";
 
 /// Why running `program` in `working_dir` failed with `error`.
 pub(crate) fn diagnose(
@@ -62,12 +64,13 @@ pub(crate) fn diagnose(
     }
 }
 
-fn other_than_file(metadata: &Metadata) -> Option<&'static str> {
+/// What a thing is that is no file.
+pub(crate) fn other_than_file(metadata: &Metadata) -> Option<&'static str> {
     let kind = metadata.file_type();
     if kind.is_file() {
         None
     } else if kind.is_dir() {
-        Some("a directory")
+        Some(DIRECTORY)
     } else if kind.is_socket() {
         Some("a socket")
     } else if kind.is_fifo() {

@@ -1,7 +1,8 @@
 //! Which dialect a file speaks, remembered by what the file holds (PROTOCOL.md, HS-48).
 
 use std::collections::HashMap;
-use std::io::Read;
+use std::fs::File;
+use std::os::unix::fs::FileExt as _;
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -47,13 +48,23 @@ impl DialectMemory {
 /// # Errors
 /// When the file cannot be read. Blocks while it reads.
 pub fn content_hash(path: &Path) -> std::io::Result<ContentHash> {
-    let mut file = std::fs::File::open(path)?;
+    hash_of(&File::open(path)?)
+}
+
+/// The hash of all of an open file, wherever it was read to before.
+pub(crate) fn hash_of(file: &File) -> std::io::Result<ContentHash> {
     let mut hasher = Sha256::new();
     let mut buffer = vec![0; 64 * 1024];
+    let mut offset = 0;
     loop {
-        match file.read(&mut buffer)? {
-            0 => return Ok(hasher.finalize().into()),
-            read => hasher.update(&buffer[..read]),
+        match file.read_at(&mut buffer, offset) {
+            Ok(0) => return Ok(hasher.finalize().into()),
+            Ok(read) => {
+                hasher.update(&buffer[..read]);
+                offset += read as u64;
+            }
+            Err(error) if error.kind() == std::io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
         }
     }
 }

@@ -1,4 +1,4 @@
-//! The host side of the Temps plugin protocol: start a plugin, talk to it, stop it.
+//! The host side of the Temps plugin protocol: find a plugin, start it, talk to it, stop it.
 //!
 //! These are the lower floors of a host: one plugin at a time, nothing supervised, nothing proxied.
 //! Because the conformance runner stands on them too, everything can be observed and every step can be
@@ -7,6 +7,7 @@
 //!
 //! | to | use |
 //! |---|---|
+//! | find the plugins in a directory | [`PluginsDirectory::scan`], [`Checksums`] |
 //! | start a plugin | [`Launcher::start`], or step by step [`Launcher::spawn_in`] and [`Starting`] |
 //! | learn why it did not start | [`StartError`] |
 //! | watch and end it | [`RunningPlugin`], [`Ended`], [`Exit`] |
@@ -30,11 +31,13 @@
 //! # Ok(()) }
 //! ```
 //!
-//! What may not live here: knowledge of more than one plugin, and any state that outlives a process.
+//! What may not live on these floors: knowledge of more than one running plugin, and any state that
+//! outlives a process.
 
 pub mod channel;
 mod diagnose;
 mod dialect_memory;
+mod discovery;
 pub mod http;
 mod launch;
 mod memory_platform;
@@ -48,6 +51,10 @@ pub mod tap;
 
 pub use channel::{Channel, ChannelEnd, ChannelError, ChannelStats, Dial, Incoming, RawChannel};
 pub use dialect_memory::{ContentHash, DialectMemory, content_hash};
+pub use discovery::{
+    Checksums, ChecksumsError, DiscoveryError, PassedOver, PluginFile, PluginsDirectory, Reason,
+    Scan, Stamp,
+};
 pub use http::{HttpError, Identity, PluginHttp, RequestBuilder, Response, Signature};
 pub use launch::{DialectChoice, FlagStyle, Handshake, LaunchLine, Launcher, Starting};
 pub use memory_platform::{AiAnswer, Hold, MemoryPlatform, RecordedCall, sample};

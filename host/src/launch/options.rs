@@ -2,6 +2,7 @@
 
 use std::ffi::{OsStr, OsString};
 use std::fmt;
+use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -76,6 +77,7 @@ impl fmt::Debug for LaunchLine {
 #[must_use = "a launcher does nothing until `start` or `spawn_in` is called"]
 pub struct Launcher {
     pub(super) program: PathBuf,
+    pub(super) opened: Option<Arc<File>>,
     pub(super) socket_path: PathBuf,
     pub(super) data_dir: PathBuf,
     pub(super) dialect: DialectChoice,
@@ -109,6 +111,7 @@ impl Launcher {
     ) -> Self {
         Self {
             program: absolute(program.as_ref()),
+            opened: None,
             socket_path: absolute(socket_path.as_ref()),
             data_dir: absolute(data_dir.as_ref()),
             dialect: DialectChoice::Detect,
@@ -131,6 +134,14 @@ impl Launcher {
             tail: TailLimits::DEFAULT,
             tap: None,
         }
+    }
+
+    /// Runs the file that is open here, whatever is at the program's path by now. On Linux only: other
+    /// systems do not run descriptors. A script does not start this way, because its interpreter finds
+    /// the descriptor closed (LA-18).
+    pub fn opened(mut self, file: Arc<File>) -> Self {
+        self.opened = Some(file);
+        self
     }
 
     /// Speaks this dialect only.

@@ -1,6 +1,7 @@
 //! From a [`Launcher`] to a process: arguments, streams, secret, and why the system refused.
 
 use std::io;
+use std::os::fd::AsRawFd as _;
 use std::process::Stdio;
 use std::time::Duration;
 
@@ -94,8 +95,13 @@ impl Launcher {
     }
 
     fn command(&self, dialect: Dialect, secret: &Secret) -> Command {
-        let mut command = Command::new(&self.program);
+        let mut command = match &self.opened {
+            // Closed on exec, after the system has looked it up: no plugin gets another one's file.
+            Some(file) => Command::new(format!("/proc/self/fd/{}", file.as_raw_fd())),
+            None => Command::new(&self.program),
+        };
         command
+            .arg0(&self.program)
             .args(self.arguments(dialect, secret))
             .env_clear()
             .envs(self.environment.iter().map(|(name, value)| (name, value)))

@@ -6,7 +6,7 @@ use temps_plugin_schema::handshake::Ready;
 use temps_plugin_schema::{Dialect, PluginManifest};
 
 use super::options::{DialectChoice, Launcher};
-use crate::dialect_memory::{ContentHash, content_hash};
+use crate::dialect_memory::{ContentHash, content_hash, hash_of};
 use crate::plugin::RunningPlugin;
 use crate::start_error::StartError;
 
@@ -89,8 +89,11 @@ impl Launcher {
 
     /// The file's hash; none when it cannot be read, which starting it will explain.
     async fn hash(&self) -> Option<ContentHash> {
-        let program = self.program.clone();
-        let hashing = tokio::task::spawn_blocking(move || content_hash(&program));
+        let (program, opened) = (self.program.clone(), self.opened.clone());
+        let hashing = tokio::task::spawn_blocking(move || match opened {
+            Some(file) => hash_of(&file),
+            None => content_hash(&program),
+        });
         hashing.await.ok()?.ok()
     }
 }
