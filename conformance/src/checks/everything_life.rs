@@ -89,17 +89,30 @@ async fn lifecycle(cx: Cx) -> Verdict {
 pub(super) async fn slow_request(plugin: &Plugin, ms: u32) -> Result<Raw, Stop> {
     let mut raw = plugin.raw().await?;
     let secret = plugin.secret();
-    // A connection that has been served is one that is read.
-    raw.request("GET /health HTTP/1.1\r\nhost: plugin\r\n\r\n").await?;
-    let head = format!(
-        "GET /slow?ms={ms} HTTP/1.1\r\nhost: plugin\r\nx-temps-auth-signature: {secret}\r\n\r\n"
+    // In one piece with a request that is answered: whoever has read that one has read both.
+    let heads = format!(
+        "GET /health HTTP/1.1\r\nhost: plugin\r\n\r\n\
+         GET /slow?ms={ms} HTTP/1.1\r\nhost: plugin\r\nx-temps-auth-signature: {secret}\r\n\r\n"
     );
-    raw.write(head.as_bytes()).await?;
-    // Whoever has answered three requests that came later has most likely read this one.
+    raw.request(&heads).await?;
+    // Whoever has answered three requests that came later has most likely begun with it.
     for _ in 0..3 {
         plugin.health().await?;
     }
     Ok(raw)
+}
+
+/// A response that has begun and goes on for ever.
+pub(super) async fn endless_events(plugin: &Plugin) -> Result<Raw, Stop> {
+    let mut events = plugin.raw().await?;
+    let head = format!(
+        "GET /sse?count=1000000&interval_ms=100 HTTP/1.1\r\nhost: plugin\r\n\
+         x-temps-auth-signature: {}\r\n\r\n",
+        plugin.secret()
+    );
+    events.write(head.as_bytes()).await?;
+    events.until(b"data: {\"n\":1}").await?;
+    Ok(events)
 }
 
 /// A request under way whose end is in our hands: its body is not complete.
@@ -148,7 +161,7 @@ async fn drains(cx: Cx) -> Verdict {
 async fn second_signal(cx: Cx) -> Verdict {
     let plugin = cx.fresh().await?;
     plugin.dial().await?.ping().await?;
-    let _slow = slow_request(&plugin, 60_000).await?;
+    let _events = endless_events(&plugin).await?;
     plugin.signal(Signal::TERM)?;
     refuses_connections(&cx, &plugin).await?;
     goes_on(&plugin).await?;

@@ -8,7 +8,7 @@ use temps_plugin_schema::limits::DRAIN;
 
 use super::everything_calls::call;
 use super::everything_http::open_websocket;
-use super::everything_life::slow_request;
+use super::everything_life::{endless_events, slow_request};
 use super::prelude::*;
 use super::stop::{orderly, refuses_connections};
 use crate::subject::reply;
@@ -46,14 +46,7 @@ async fn drain_limit(cx: Cx) -> Verdict {
 async fn endless_response(cx: Cx) -> Verdict {
     let plugin = cx.fresh().await?;
     plugin.dial().await?.ping().await?;
-    let mut events = plugin.raw().await?;
-    let head = format!(
-        "GET /sse?count=1000000&interval_ms=100 HTTP/1.1\r\nhost: plugin\r\n\
-         x-temps-auth-signature: {}\r\n\r\n",
-        plugin.secret()
-    );
-    events.write(head.as_bytes()).await?;
-    events.until(b"data: {\"n\":1}").await?;
+    let _events = endless_events(&plugin).await?;
     let mut socket = open_websocket(&plugin).await?;
     socket.send_text("hello").await?;
     socket.text().await?;

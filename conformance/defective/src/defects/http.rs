@@ -6,7 +6,7 @@ defects! {
     CLOSES_AFTER_RESPONSE = defect(
         "http/closes-after-response",
         "closes each connection after one response",
-        &["everything/second-signal", "http/keeps-connections", "http/pipelined-requests"],
+        &["http/keeps-connections", "http/pipelined-requests"],
     );
     UNKNOWN_ROUTE_IS_500 = defect(
         "http/unknown-route-is-500",
