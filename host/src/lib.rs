@@ -1,6 +1,6 @@
 //! The host side of the Temps plugin protocol: find a plugin, start it, talk to it, stop it.
 //!
-//! These are the lower floors of a host: one plugin at a time, nothing supervised, nothing proxied.
+//! These are the lower floors of a host: one plugin at a time, kept running or not, nothing proxied.
 //! Because the conformance runner stands on them too, everything can be observed and every step can be
 //! taken wrongly on purpose. Rule ids such as `HS-07` are those of
 //! [`PROTOCOL_MD`](temps_plugin_schema::PROTOCOL_MD).
@@ -10,6 +10,7 @@
 //! | find the plugins in a directory | [`PluginsDirectory::scan`], [`Checksums`] |
 //! | start a plugin | [`Launcher::start`], or step by step [`Launcher::spawn_in`] and [`Starting`] |
 //! | learn why it did not start | [`StartError`] |
+//! | keep it running | [`Supervisor`], [`State`] |
 //! | watch and end it | [`RunningPlugin`], [`Ended`], [`Exit`] |
 //! | send it requests | [`PluginHttp`], [`Identity`], [`Signature`] |
 //! | answer its calls, send it events | [`Channel`] with a [`Platform`]; [`MemoryPlatform`] is one |
@@ -47,6 +48,7 @@ mod process;
 mod redact;
 mod start_error;
 mod stdio;
+mod supervise;
 pub mod tap;
 
 pub use channel::{Channel, ChannelEnd, ChannelError, ChannelStats, Dial, Incoming, RawChannel};
@@ -64,4 +66,8 @@ pub use process::{Ended, Exit, LEFT_BEHIND_GRACE, Signal, members};
 pub use redact::REDACTED;
 pub use start_error::{StartError, StartErrorKind, Step};
 pub use stdio::{StreamTotals, TailLimits};
+pub use supervise::{
+    Backoff, Delivery, EmitError, HealthPolicy, RestartPolicy, State, Status, Supervision,
+    Supervisor, Transition,
+};
 pub use tap::WireTap;

@@ -9,6 +9,7 @@
 //! | `GET /frame` | waits for the next text message that came over the channel |
 //! | `POST /close` | closes the channel with a close frame |
 //! | `POST /drop` | cuts the channel |
+//! | `POST /sick`, `POST /well` | health answers with 500 from now on, or with 200 again |
 //! | `POST /_events` | takes an event |
 
 use std::convert::Infallible;
@@ -47,6 +48,7 @@ pub(crate) struct State {
     frames: mpsc::Sender<String>,
     take_frames: Mutex<mpsc::Receiver<String>>,
     bad_frames: Mutex<u32>,
+    sick: AtomicBool,
 }
 
 /// What the channel's task is to do.
@@ -70,11 +72,16 @@ impl State {
             frames,
             take_frames: Mutex::new(take_frames),
             bad_frames: Mutex::new(0),
+            sick: AtomicBool::new(arguments.fault == Fault::Unhealthy),
         })
     }
 }
 
 pub(crate) fn listen(path: &str, state: Arc<State>) -> Result<(), BoxError> {
+    match std::fs::remove_file(path) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(error.into()),
+        _ => {}
+    }
     let listener = UnixListener::bind(path)?;
     tokio::spawn(async move {
         while let Ok((stream, _)) = listener.accept().await {
@@ -107,13 +114,10 @@ fn header<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
 async fn answer(state: Arc<State>, mut request: Request<Incoming>) -> Reply {
     let path = request.uri().path().to_owned();
     if path == "/health" {
-        return reply(
-            match state.fault {
-                Fault::Unhealthy => StatusCode::INTERNAL_SERVER_ERROR,
-                _ => StatusCode::OK,
-            },
-            "ok",
-        );
+        return match state.sick.load(Ordering::SeqCst) {
+            true => reply(StatusCode::INTERNAL_SERVER_ERROR, "sick"),
+            false => reply(StatusCode::OK, "ok"),
+        };
     }
     let signature = header(request.headers(), "x-temps-auth-signature");
     if signature != Some(&state.secret) && (state.asks_for_signature || signature.is_some()) {
@@ -146,6 +150,10 @@ async fn answer(state: Arc<State>, mut request: Request<Incoming>) -> Reply {
             }
             Err(_) => reply(StatusCode::BAD_REQUEST, ""),
         },
+        (&Method::POST, "/sick" | "/well") => {
+            state.sick.store(path == "/sick", Ordering::SeqCst);
+            reply(StatusCode::OK, "")
+        }
         (&Method::POST, "/close") => order(&state, Order::Close).await,
         (&Method::POST, "/drop") => order(&state, Order::Drop).await,
         (&Method::POST, "/_events") if !state.fault.shows_events() => reply(StatusCode::OK, "ok"),
