@@ -237,8 +237,11 @@ async fn dropping_it_leaves_no_process() {
     let (place, (how, _)) = (Place::new(), quick());
     let plugin = supervise(place.fixture(""), how);
     let pid = is(&plugin, State::Running).await.pid.unwrap();
+    // As a request that is under way would.
+    let held = plugin.plugin();
     drop(plugin);
     gone(pid).await;
+    drop(held);
 }
 
 #[tokio::test]

@@ -195,7 +195,10 @@ impl fmt::Debug for Supervisor {
 impl Drop for Supervisor {
     fn drop(&mut self) {
         self.task.abort();
-        self.shared.serving().take();
+        if let Some(serving) = self.shared.serving().take() {
+            // Somebody may hold it still, for a request that is under way.
+            serving.plugin.kill();
+        }
     }
 }
 
