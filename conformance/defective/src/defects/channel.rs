@@ -178,7 +178,7 @@ defects! {
     BINARY_FATAL = defect(
         "channel/binary-fatal",
         "closes the channel over a binary message",
-        &["channel/malformed"],
+        &["channel/malformed", "everything/event-malformed-between"],
     );
     BAD_EVENT_FATAL = defect(
         "channel/bad-event-fatal",

@@ -108,7 +108,7 @@ defects! {
     EVENTS_HELD_BACK = defect(
         "everything-http/events-held-back",
         "sends server-sent events together at the end",
-        &["everything/sse"],
+        &["everything/second-signal", "everything/sse"],
     );
     EMPTY_MESSAGES_SKIPPED = defect(
         "everything-http/empty-messages-skipped",
