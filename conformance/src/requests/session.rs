@@ -68,8 +68,10 @@ impl Session {
             channel.close(self.cx.limit(5)).await;
         }
         // The plugin may take the former one for live a moment longer.
-        self.plugin.dial_until_accepted().await?.close().await?;
-        self.open_channel().await
+        let plugin = self.plugin.running()?;
+        let dial = || plugin.dial_channel(Arc::new(self.platform.clone()));
+        self.channel = Some(self.plugin.until_accepted(dial).await?);
+        Ok(())
     }
 
     pub(crate) fn plugin(&self) -> &Plugin {

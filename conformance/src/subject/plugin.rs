@@ -290,9 +290,17 @@ impl Plugin {
     /// # Errors
     /// [`Stop::Failed`] when the plugin goes on refusing.
     pub async fn dial_until_accepted(&self) -> Result<Channel, Stop> {
+        self.until_accepted(|| self.dial_with(Dial::channel())).await
+    }
+
+    /// The same, dialled in another way.
+    pub(crate) async fn until_accepted<T, F>(&self, dial: impl Fn() -> F) -> Result<T, Stop>
+    where
+        F: Future<Output = Result<T, ChannelError>>,
+    {
         let deadline = tokio::time::Instant::now() + self.limit(CHANNEL_FREE);
         loop {
-            match self.dial_with(Dial::channel()).await {
+            match dial().await {
                 Ok(channel) => return Ok(channel),
                 Err(ChannelError::Refused { status: 409, .. })
                     if tokio::time::Instant::now() < deadline =>
