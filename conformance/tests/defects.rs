@@ -13,8 +13,9 @@
 //! A plugin that never starts counts as caught by `handshake/completes` and by those checks of its two
 //! lines that fail by themselves; it passes nothing.
 //!
-//! Time limits are cut short, because many defects show by something that does not happen. A result
-//! that is not the declared one is settled by making those checks again with the full limits.
+//! Time limits are cut short, because many defects show by something that does not happen. Results that
+//! are not the declared ones are settled at the end, one try at a time: those checks are made again with
+//! the full limits.
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on should panic")]
 
@@ -24,6 +25,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, LazyLock};
 
 use futures_util::{StreamExt as _, future, stream};
@@ -59,6 +61,8 @@ const EXPENSIVE: [&str; 16] = [
 /// How many defects are tried at the same time, and how many checks of each.
 const RUNS: usize = 4;
 const JOBS: usize = 4;
+/// After how many tries the progress is told.
+const PROGRESS: usize = 50;
 /// By how much time limits are cut short at first.
 const HASTE: f64 = 0.2;
 
@@ -199,37 +203,49 @@ fn failed(report: &RunReport) -> BTreeSet<String> {
     failed
 }
 
-/// What is not as declared, in words; nothing when all is.
-async fn tried(defect: &Defect, dialect: Dialect) -> String {
-    let expected = defect.expected(dialect);
-    let hasty =
-        RunOptions { timeout_scale: HASTE, skip: defect.left_out(), ..defect.options(dialect) };
-    let report = run(hasty).await.unwrap();
-    let doubtful: Vec<String> =
-        failed(&report).symmetric_difference(&expected).cloned().chain(faults(&report)).collect();
-    if doubtful.is_empty() {
-        return String::new();
+/// One defect in one dialect.
+#[derive(Clone, Copy)]
+struct Try {
+    defect: &'static Defect,
+    dialect: Dialect,
+}
+
+impl Try {
+    /// The checks whose result, with time limits cut short, is not the declared one.
+    async fn in_haste(self) -> Vec<String> {
+        let Self { defect, dialect } = self;
+        let options = defect.options(dialect);
+        let hasty = RunOptions { timeout_scale: HASTE, skip: defect.left_out(), ..options };
+        let report = run(hasty).await.unwrap();
+        let expected = defect.expected(dialect);
+        failed(&report).symmetric_difference(&expected).cloned().chain(faults(&report)).collect()
     }
-    let patient = RunOptions { run: patterns(&doubtful), jobs: 1, ..defect.options(dialect) };
-    let report = run(patient).await.unwrap();
-    let seen = failed(&report);
-    let mut wrong = String::new();
-    let mut caught_by = expected.clone();
-    for id in &doubtful {
-        if seen.contains(id) != expected.contains(id) || faults(&report).contains(id) {
-            let result = report.results.iter().find(|result| result.check == id);
-            let declared = if expected.contains(id) { "declared" } else { "not declared" };
-            let what = result.map_or("was not made".to_owned(), told);
-            writeln!(wrong, "{} ({dialect}): {id}, {declared}, {what}", defect.id).unwrap();
-            if !caught_by.remove(id) {
-                caught_by.insert(id.clone());
+
+    /// What is not as declared of the `doubtful` checks, made again with the full time limits, in
+    /// words; nothing when all is.
+    async fn with_patience(self, doubtful: &[String]) -> String {
+        let Self { defect, dialect } = self;
+        let patient = RunOptions { run: patterns(doubtful), jobs: 1, ..defect.options(dialect) };
+        let report = run(patient).await.unwrap();
+        let (seen, faults, expected) = (failed(&report), faults(&report), defect.expected(dialect));
+        let mut wrong = String::new();
+        let mut caught_by = expected.clone();
+        for id in doubtful {
+            if seen.contains(id) != expected.contains(id) || faults.contains(id) {
+                let result = report.results.iter().find(|result| result.check == id);
+                let declared = if expected.contains(id) { "declared" } else { "not declared" };
+                let what = result.map_or("was not made".to_owned(), told);
+                writeln!(wrong, "{} ({dialect}): {id}, {declared}, {what}", defect.id).unwrap();
+                if !caught_by.remove(id) {
+                    caught_by.insert(id.clone());
+                }
             }
         }
+        if !wrong.is_empty() {
+            writeln!(wrong, "{} ({dialect}): it is caught by {caught_by:?}\n", defect.id).unwrap();
+        }
+        wrong
     }
-    if !wrong.is_empty() {
-        writeln!(wrong, "{} ({dialect}): it is caught by {caught_by:?}\n", defect.id).unwrap();
-    }
-    wrong
 }
 
 fn patterns<'a>(ids: impl IntoIterator<Item = &'a String>) -> Vec<Pattern> {
@@ -254,27 +270,33 @@ fn told(result: &CheckResult) -> String {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn each_defect_is_caught_by_exactly_the_checks_it_declares() {
-    let defects = picked();
-    let tries = defects.iter().enumerate().flat_map(|(turn, defect)| {
-        defect.tried_in(turn).into_iter().map(move |dialect| (defect, dialect))
+    let tries = picked().iter().enumerate().flat_map(|(turn, defect)| {
+        defect.tried_in(turn).into_iter().map(move |dialect| Try { defect, dialect })
     });
     // Those that wait for a limit of the protocol do little else: they take no place from the others.
-    let (waiting, quick): (Vec<_>, Vec<_>) = tries.partition(|(defect, _)| defect.is_slow());
-    let try_one = |(defect, dialect): (&'static Defect, Dialect)| async move {
-        let wrong = tried(defect, dialect).await;
-        // A whole run is long: who watches it sees at once what is wrong.
-        let told = if wrong.is_empty() { "as declared" } else { &wrong };
-        eprintln!("{} ({dialect}): {told}", defect.id);
-        wrong
+    let (waiting, quick): (Vec<_>, Vec<_>) = tries.partition(|a_try| a_try.defect.is_slow());
+    let (all, made) = (waiting.len() + quick.len(), AtomicUsize::new(0));
+    let try_one = async |a_try: Try| {
+        let doubtful = a_try.in_haste().await;
+        let made = made.fetch_add(1, Ordering::Relaxed) + 1;
+        if made.is_multiple_of(PROGRESS) || made == all {
+            eprintln!("{made} of {all} tries made");
+        }
+        (a_try, doubtful)
     };
     let (waited, others) = future::join(
-        future::join_all(waiting.into_iter().map(try_one)),
-        stream::iter(quick).map(try_one).buffer_unordered(RUNS).collect::<Vec<String>>(),
+        future::join_all(waiting.into_iter().map(&try_one)),
+        stream::iter(quick).map(&try_one).buffer_unordered(RUNS).collect::<Vec<_>>(),
     )
     .await;
-    let wrong: BTreeSet<String> =
-        waited.into_iter().chain(others).filter(|text| !text.is_empty()).collect();
-    assert!(wrong.is_empty(), "\n{}", wrong.into_iter().collect::<String>());
+    let mut wrong = BTreeSet::new();
+    for (a_try, doubtful) in waited.into_iter().chain(others) {
+        if !doubtful.is_empty() {
+            wrong.insert(a_try.with_patience(&doubtful).await);
+        }
+    }
+    let wrong: String = wrong.into_iter().collect();
+    assert!(wrong.is_empty(), "\n{wrong}");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

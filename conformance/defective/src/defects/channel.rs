@@ -124,7 +124,6 @@ defects! {
             "everything/call-no-channel",
             "faults/closed-streams",
             "health/after-channel-lost",
-            "requests/next-channel",
         ],
     );
     UNKNOWN_TYPE_FATAL = defect(
