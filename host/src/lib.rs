@@ -1,12 +1,14 @@
 //! The host side of the Temps plugin protocol: find a plugin, start it, talk to it, stop it.
 //!
-//! These are the lower floors of a host: one plugin at a time, kept running or not, nothing proxied.
-//! Because the conformance runner stands on them too, everything can be observed and every step can be
-//! taken wrongly on purpose. Rule ids such as `HS-07` are those of
-//! [`PROTOCOL_MD`](temps_plugin_schema::PROTOCOL_MD).
+//! [`PluginHost`] does so with all plugins of a directory, and passes requests of callers on to them.
+//! The floors below it know one plugin, or one process. Because the conformance runner stands on the
+//! lowest, everything can be observed there and every step can be taken wrongly on purpose. Rule ids such
+//! as `HS-07` are those of [`PROTOCOL_MD`](temps_plugin_schema::PROTOCOL_MD).
 //!
 //! | to | use |
 //! |---|---|
+//! | keep all plugins of a directory running | [`PluginHost`], [`HostedPlugin`] |
+//! | let callers reach them | [`PluginHost::router`], [`Authenticator`], [`ProxyPolicy`] |
 //! | find the plugins in a directory | [`PluginsDirectory::scan`], [`Checksums`] |
 //! | start a plugin | [`Launcher::start`], or step by step [`Launcher::spawn_in`] and [`Starting`] |
 //! | learn why it did not start | [`StartError`] |
@@ -31,10 +33,8 @@
 //! println!("it {}", plugin.stop(Duration::from_secs(15)).await.exit);
 //! # Ok(()) }
 //! ```
-//!
-//! What may not live on these floors: knowledge of more than one running plugin, and any state that
-//! outlives a process.
 
+mod authenticator;
 pub mod channel;
 mod diagnose;
 mod dialect_memory;
@@ -44,13 +44,16 @@ mod launch;
 mod memory_platform;
 mod platform;
 mod plugin;
+mod plugin_host;
 mod process;
+mod proxy;
 mod redact;
 mod start_error;
 mod stdio;
 mod supervise;
 pub mod tap;
 
+pub use authenticator::{AuthenticateFuture, Authenticator, NobodySignedIn};
 pub use channel::{Channel, ChannelEnd, ChannelError, ChannelStats, Dial, Incoming, RawChannel};
 pub use dialect_memory::{ContentHash, DialectMemory, content_hash};
 pub use discovery::{
@@ -62,12 +65,17 @@ pub use launch::{DialectChoice, FlagStyle, Handshake, LaunchLine, Launcher, Star
 pub use memory_platform::{AiAnswer, Hold, MemoryPlatform, RecordedCall, sample};
 pub use platform::{CallFuture, CallOrigin, Platform};
 pub use plugin::RunningPlugin;
+pub use plugin_host::{
+    Change, ENVIRONMENT, Emitted, GroundError, HostError, HostedPlugin, Orphan, Outcome, Passed,
+    PluginHost, PluginHostBuilder, PluginTransition, Reload,
+};
 pub use process::{Ended, Exit, LEFT_BEHIND_GRACE, Signal, members};
+pub use proxy::ProxyPolicy;
 pub use redact::REDACTED;
 pub use start_error::{StartError, StartErrorKind, Step};
 pub use stdio::{StreamTotals, TailLimits};
 pub use supervise::{
-    Backoff, Delivery, EmitError, HealthPolicy, RestartPolicy, State, Status, Supervision,
+    Admit, Backoff, Delivery, EmitError, HealthPolicy, RestartPolicy, State, Status, Supervision,
     Supervisor, Transition,
 };
 pub use tap::WireTap;

@@ -6,6 +6,7 @@ use std::panic::AssertUnwindSafe;
 use std::pin::Pin;
 use std::sync::Arc;
 
+use crate::http::Identity;
 use futures_util::FutureExt;
 use serde::Serialize;
 use serde_json::Value;
@@ -31,13 +32,16 @@ pub struct CallOrigin {
     pub manifest: Arc<PluginManifest>,
     /// The dialect it speaks.
     pub dialect: Dialect,
+    /// For whom it makes an `api_call`: the caller for whom the host had issued the call's actor token
+    /// to this plugin. Set by [`PluginHost`](crate::PluginHost), which lets no other through (CH-59).
+    pub caller: Option<Arc<Identity>>,
 }
 
 impl CallOrigin {
     /// A call of the plugin with this manifest.
     #[must_use]
     pub fn new(manifest: Arc<PluginManifest>, dialect: Dialect) -> Self {
-        Self { manifest, dialect }
+        Self { manifest, dialect, caller: None }
     }
 }
 

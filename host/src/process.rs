@@ -312,12 +312,31 @@ pub fn members(leader: u32) -> Vec<u32> {
 
 /// The process group of a process that has not ended.
 fn group_of_live(pid: u32) -> Option<u32> {
-    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
-    // The program's name comes in parentheses and may hold anything, `)` included.
-    let mut fields = stat.get(stat.rfind(')')? + 1..)?.split_ascii_whitespace();
-    let state = fields.next()?;
-    let group = fields.nth(1)?.parse().ok()?;
-    (!matches!(state, "Z" | "X")).then_some(group)
+    Stat::of(pid).filter(|stat| stat.lives).map(|stat| stat.group)
+}
+
+/// What the system says of a process.
+pub(crate) struct Stat {
+    /// Whether it has not ended: a zombie has.
+    pub(crate) lives: bool,
+    /// The process group it is in.
+    pub(crate) group: u32,
+    /// When it was started, in clock ticks since the system was.
+    pub(crate) started: u64,
+}
+
+impl Stat {
+    /// `None` when there is no such process, and where there is no `/proc`.
+    pub(crate) fn of(pid: u32) -> Option<Self> {
+        let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+        // The program's name comes in parentheses and may hold anything, `)` included. The fields
+        // after it are those that proc(5) counts from 3.
+        let mut fields = stat.get(stat.rfind(')')? + 1..)?.split_ascii_whitespace();
+        let lives = !matches!(fields.next()?, "Z" | "X");
+        let group = fields.nth(1)?.parse().ok()?;
+        let started = fields.nth(22 - 6)?.parse().ok()?;
+        Some(Self { lives, group, started })
+    }
 }
 
 #[cfg(test)]

@@ -112,6 +112,9 @@ pub enum StartErrorKind {
     /// The system refused for another reason.
     #[error("the system refused: {0}")]
     Spawn(#[source] std::io::Error),
+    /// The process could not be recorded, and what is not recorded may not run (LC-25).
+    #[error("its process could not be recorded: {0}")]
+    NotRecorded(#[source] std::io::Error),
     /// The process ended before it was ready.
     #[error("it {exit}")]
     ExitedEarly {
@@ -198,6 +201,7 @@ impl StartErrorKind {
             }
             Self::WorkingDirectory(_) => "create it or choose another",
             Self::Spawn(_) => "see the reason",
+            Self::NotRecorded(_) => "check that this host may write to its data directory",
             Self::ExitedEarly { .. } => {
                 "see what it wrote to stderr; run it by hand with the same arguments"
             }

@@ -4,9 +4,10 @@
 
 mod common;
 
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 use std::time::Duration;
 
+use common::hosting::{self, Log, QUICK};
 use common::{PATIENCE, Place, exists, gone};
 use serde_json::Value;
 use temps_plugin_host::{
@@ -15,30 +16,16 @@ use temps_plugin_host::{
 };
 use temps_plugin_schema::{Dialect, PluginEvent};
 
-/// Every `from -> to: reason` so far.
-type Log = Arc<Mutex<Vec<String>>>;
-
-const QUICK: Backoff =
-    Backoff { first: Duration::from_millis(5), most: Duration::from_millis(50), jitter: 0.0 };
-
 /// Supervision without long pauses, and what it logs.
 fn quick() -> (Supervision, Log) {
     let log = Log::default();
     let kept = Arc::clone(&log);
     let how = Supervision {
-        restart: RestartPolicy { backoff: QUICK, losses: 3, within: PATIENCE },
-        health: HealthPolicy {
-            interval: Duration::from_millis(10),
-            timeout: PATIENCE,
-            degraded_after: 2,
-            restart_after: u32::MAX,
-        },
-        redial: QUICK,
         on_transition: Arc::new(move |change| {
             let line = format!("{} -> {}: {}", change.from, change.to, change.reason);
             kept.lock().unwrap().push(line);
         }),
-        ..Supervision::default()
+        ..hosting::quick()
     };
     (how, log)
 }

@@ -1,5 +1,6 @@
 //! A plugin without an SDK that speaks both dialects, and misbehaves when asked: the program that
-//! the host's tests start. `--fault <name>` says how.
+//! the host's tests start. `--fault <name>` says how; `--name`, `--version` and `--manifest <JSON>` say
+//! what stands in its manifest.
 
 mod faults;
 mod server;
@@ -17,6 +18,7 @@ struct Arguments {
     socket_path: String,
     auth_secret: Option<String>,
     fault: Fault,
+    manifest: Value,
 }
 
 fn main() -> Result<(), BoxError> {
@@ -27,7 +29,18 @@ fn main() -> Result<(), BoxError> {
     if all.first().is_some_and(|arg| arg == "--end") {
         return Ok(());
     }
+    let mut manifest = json!({
+        "name": value(&all, "--name").unwrap_or("fixture"),
+        "version": value(&all, "--version").unwrap_or("1.0.0"),
+        "requires_db": false,
+        "events": ["*"],
+    });
+    let more: Value = serde_json::from_str(value(&all, "--manifest").unwrap_or("{}"))?;
+    for (member, value) in more.as_object().into_iter().flatten() {
+        manifest[member] = value.clone();
+    }
     let arguments = Arguments {
+        manifest,
         fault: Fault::named(value(&all, "--fault").unwrap_or_default())?,
         auth_secret: value(&all, "--auth-secret").map(str::to_owned),
         socket_path: value(&all, "--socket-path").unwrap_or_default().to_owned(),
@@ -72,12 +85,8 @@ fn write_line(line: &Value) -> Result<(), BoxError> {
 
 fn announce(arguments: &Arguments) -> Result<(), BoxError> {
     let old = arguments.auth_secret.is_some() || arguments.fault == Fault::OldManifest;
-    let mut manifest = json!({
-        "name": "fixture",
-        "version": "1.0.0",
-        "requires_db": arguments.fault == Fault::NeedsDatabase,
-        "events": ["*"],
-    });
+    let mut manifest = arguments.manifest.clone();
+    manifest["requires_db"] = (arguments.fault == Fault::NeedsDatabase).into();
     if arguments.fault == Fault::BadManifest {
         manifest["name"] = "Bad Name".into();
     }
@@ -106,8 +115,9 @@ async fn run(arguments: Arguments, secret: String) -> Result<(), BoxError> {
     let fault = arguments.fault;
     let mut term = signal(SignalKind::terminate())?;
     fault.before_ready().await?;
+    let state = server::State::new(&arguments, &secret);
     if fault != Fault::NotListening {
-        server::listen(&arguments.socket_path, server::State::new(&arguments, &secret))?;
+        server::listen(&arguments.socket_path, state.clone())?;
     }
     let mut ready = json!({"type": "ready", "ready": fault != Fault::ReadyFalse, "has_ui": false});
     if arguments.auth_secret.is_none() {
@@ -123,5 +133,6 @@ async fn run(arguments: Arguments, secret: String) -> Result<(), BoxError> {
         eprintln!("SIGTERM ignored");
     }
     std::fs::remove_file(&arguments.socket_path)?;
+    state.finish().await;
     Ok(())
 }

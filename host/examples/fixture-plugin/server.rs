@@ -2,7 +2,7 @@
 //!
 //! | route | does |
 //! |---|---|
-//! | `GET /seen` | answers with the request's headers as JSON |
+//! | `GET /seen` and all below | answers with the request's headers as JSON, `x-fixture-target` among them |
 //! | `POST /echo` | answers with the body, streamed, trailers included |
 //! | `GET /ws` | WebSocket echo |
 //! | `POST /frame` | sends the body as a text message over the channel |
@@ -10,6 +10,12 @@
 //! | `POST /close` | closes the channel with a close frame |
 //! | `POST /drop` | cuts the channel |
 //! | `POST /sick`, `POST /well` | health answers with 500 from now on, or with 200 again |
+//! | `GET /hold` | answers once SIGTERM has come |
+//! | `GET /hang` | never answers |
+//! | `GET /hanging` | answers once `/hang` is being asked |
+//! | `GET /abandoned` | answers once a caller of `/hang` has gone |
+//! | `GET /half` | breaks off in the middle of its body once SIGTERM has come |
+//! | `GET /version` | answers with the version in the manifest |
 //! | `POST /_events` | takes an event |
 
 use std::convert::Infallible;
@@ -25,8 +31,8 @@ use hyper::body::Incoming;
 use hyper::upgrade::Upgraded;
 use hyper_util::rt::TokioIo;
 use serde_json::{Map, Value};
-use tokio::net::UnixListener;
-use tokio::sync::{Mutex, mpsc};
+use tokio::net::{UnixListener, UnixStream};
+use tokio::sync::{Mutex, mpsc, watch};
 use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
@@ -49,6 +55,22 @@ pub(crate) struct State {
     take_frames: Mutex<mpsc::Receiver<String>>,
     bad_frames: Mutex<u32>,
     sick: AtomicBool,
+    version: String,
+    /// Open connections, those of channels not among them.
+    busy: watch::Sender<usize>,
+    terminated: watch::Sender<bool>,
+    /// Callers of `/hang` that have come, and that have gone.
+    hanging: watch::Sender<usize>,
+    abandoned: watch::Sender<usize>,
+}
+
+/// Counts a caller that has gone when it is dropped.
+struct Abandoned(Arc<State>);
+
+impl Drop for Abandoned {
+    fn drop(&mut self) {
+        self.0.abandoned.send_modify(|count| *count += 1);
+    }
 }
 
 /// What the channel's task is to do.
@@ -73,7 +95,23 @@ impl State {
             take_frames: Mutex::new(take_frames),
             bad_frames: Mutex::new(0),
             sick: AtomicBool::new(arguments.fault == Fault::Unhealthy),
+            version: arguments.manifest["version"].as_str().unwrap_or_default().to_owned(),
+            busy: watch::Sender::new(0),
+            terminated: watch::Sender::new(false),
+            hanging: watch::Sender::new(0),
+            abandoned: watch::Sender::new(0),
         })
+    }
+
+    async fn until_terminated(&self) {
+        // The sender is here, so it cannot be gone.
+        let _ = self.terminated.subscribe().wait_for(|terminated| *terminated).await;
+    }
+
+    /// Lets what is under way finish.
+    pub(crate) async fn finish(&self) {
+        self.terminated.send_replace(true);
+        let _ = self.busy.subscribe().wait_for(|busy| *busy == 0).await;
     }
 }
 
@@ -85,19 +123,32 @@ pub(crate) fn listen(path: &str, state: Arc<State>) -> Result<(), BoxError> {
     let listener = UnixListener::bind(path)?;
     tokio::spawn(async move {
         while let Ok((stream, _)) = listener.accept().await {
-            let state = state.clone();
-            let service = hyper::service::service_fn(move |request| {
-                let state = state.clone();
-                async move { Ok::<_, Infallible>(answer(state, request).await) }
-            });
-            tokio::spawn(
-                hyper::server::conn::http1::Builder::new()
-                    .serve_connection(TokioIo::new(stream), service)
-                    .with_upgrades(),
-            );
+            tokio::spawn(serve(stream, state.clone()));
         }
     });
     Ok(())
+}
+
+/// Serves a connection until its end, which comes after the request under way when SIGTERM has come.
+async fn serve(stream: UnixStream, state: Arc<State>) {
+    let all = state.clone();
+    all.busy.send_modify(|busy| *busy += 1);
+    let service = hyper::service::service_fn(move |request| {
+        let state = state.clone();
+        async move { Ok::<_, Infallible>(answer(state, request).await) }
+    });
+    let connection = hyper::server::conn::http1::Builder::new()
+        .serve_connection(TokioIo::new(stream), service)
+        .with_upgrades();
+    let mut connection = std::pin::pin!(connection);
+    tokio::select! {
+        _ = connection.as_mut() => {}
+        () = all.until_terminated() => {
+            connection.as_mut().graceful_shutdown();
+            let _ = connection.await;
+        }
+    }
+    all.busy.send_modify(|busy| *busy -= 1);
 }
 
 fn reply(status: StatusCode, body: impl Into<Bytes>) -> Reply {
@@ -132,17 +183,51 @@ async fn answer(state: Arc<State>, mut request: Request<Incoming>) -> Reply {
     match (request.method(), path.as_str()) {
         (&Method::GET, "/_temps/channel") => channel(&state, &mut request),
         (&Method::GET, "/ws") => upgrade(&mut request, echo),
-        (&Method::GET, "/seen") => reply(StatusCode::OK, seen(request.headers())),
+        (&Method::GET, path) if path.starts_with("/seen") => {
+            let target = request.uri().to_string();
+            request.headers_mut().insert("x-fixture-target", header_value(&target));
+            reply(StatusCode::OK, seen(request.headers()))
+        }
+        (&Method::GET, "/hang") => {
+            let _counted = Abandoned(state.clone());
+            state.hanging.send_modify(|count| *count += 1);
+            std::future::pending().await
+        }
+        (&Method::GET, "/hanging" | "/abandoned") => {
+            let counted = if path == "/hanging" { &state.hanging } else { &state.abandoned };
+            let _ = counted.subscribe().wait_for(|count| *count > 0).await;
+            reply(StatusCode::OK, "")
+        }
+        (&Method::GET, "/half") => {
+            let (mut sender, body) = http_body_util::channel::Channel::new(1);
+            let state = state.clone();
+            tokio::spawn(async move {
+                // Nobody reads it any more if this fails.
+                let _ = sender.send_data(Bytes::from("half of it")).await;
+                state.until_terminated().await;
+            });
+            let mut half = Response::new(body.boxed());
+            half.headers_mut().insert("content-length", header_value("20"));
+            half
+        }
         (&Method::POST, "/echo") => {
             let mut response = Response::new(request.into_body().boxed());
             let names = http::HeaderValue::from_static("x-sum");
             response.headers_mut().insert("trailer", names);
             response
         }
-        (&Method::GET, "/frame") => match state.take_frames.lock().await.recv().await {
-            Some(frame) => reply(StatusCode::OK, frame),
-            None => reply(StatusCode::GONE, ""),
-        },
+        (&Method::GET, "/hold") => {
+            state.until_terminated().await;
+            reply(StatusCode::OK, "held")
+        }
+        (&Method::GET, "/version") => reply(StatusCode::OK, state.version.clone()),
+        (&Method::GET, "/frame") => {
+            let mut frames = state.take_frames.lock().await;
+            tokio::select! {
+                Some(frame) = frames.recv() => reply(StatusCode::OK, frame),
+                () = state.until_terminated() => reply(StatusCode::GONE, ""),
+            }
+        }
         (&Method::POST, "/frame") => match request.into_body().collect().await {
             Ok(body) => {
                 let text = String::from_utf8_lossy(&body.to_bytes()).into_owned();
@@ -160,6 +245,10 @@ async fn answer(state: Arc<State>, mut request: Request<Incoming>) -> Reply {
         (&Method::POST, "/_events") => reply(StatusCode::OK, seen(request.headers())),
         _ => reply(StatusCode::NOT_FOUND, "no such route"),
     }
+}
+
+fn header_value(text: &str) -> http::HeaderValue {
+    text.parse().unwrap_or(http::HeaderValue::from_static("no header value"))
 }
 
 fn seen(headers: &HeaderMap) -> String {

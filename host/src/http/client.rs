@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
+use http::uri::PathAndQuery;
 use http::{HeaderMap, Method, StatusCode, Uri};
 use hyper_util::client::legacy::Client;
 use hyper_util::rt::{TokioExecutor, TokioTimer};
@@ -165,21 +166,25 @@ impl PluginHttp {
 
     pub(super) async fn exchange(
         &self,
-        mut request: http::Request<Body>,
+        request: http::Request<Body>,
         timeout: Duration,
     ) -> Result<Response, HttpError> {
+        let response = tokio::time::timeout(timeout, self.forward(request)).await;
+        Ok(Response::new(response.map_err(|_| HttpError::Timeout { after: timeout })??))
+    }
+
+    /// Sends a request as it stands and waits for the head of its response for as long as it takes.
+    pub(crate) async fn forward(
+        &self,
+        mut request: http::Request<Body>,
+    ) -> Result<http::Response<Body>, HttpError> {
         let exchange = self.shared.exchanges.fetch_add(1, Ordering::Relaxed) + 1;
         let tap = &self.shared.tap;
         self.record_request(exchange, &request);
         if tap.is_set() {
             request = request.map(|body| self.tapped(body, exchange, Direction::ToPlugin));
         }
-        let sent = self.shared.client.request(request);
-        let response = match tokio::time::timeout(timeout, sent).await {
-            Ok(Ok(response)) => response,
-            Ok(Err(error)) => return Err(broken(error)),
-            Err(_) => return Err(HttpError::Timeout { after: timeout }),
-        };
+        let response = self.shared.client.request(request).await.map_err(broken)?;
         tap.record(Direction::FromPlugin, 0, |tap| WireKind::HttpResponse {
             exchange,
             status: response.status().as_u16(),
@@ -189,14 +194,14 @@ impl PluginHttp {
         if tap.is_set() && !upgrading {
             let (head, body) = response.into_parts();
             let body = self.tapped(body, exchange, Direction::FromPlugin);
-            return Ok(Response::new(http::Response::from_parts(head, body)));
+            return Ok(http::Response::from_parts(head, body));
         }
-        Ok(Response::new(response.map(boxed)))
+        Ok(response.map(boxed))
     }
 
     fn record_request(&self, exchange: u64, request: &http::Request<Body>) {
         self.shared.tap.record(Direction::ToPlugin, 0, |tap| {
-            let target = request.uri().path_and_query().map(http::uri::PathAndQuery::as_str);
+            let target = request.uri().path_and_query().map(PathAndQuery::as_str);
             WireKind::HttpRequest {
                 exchange,
                 method: request.method().to_string(),
@@ -251,12 +256,14 @@ fn with_causes(error: &dyn std::error::Error) -> String {
 
 /// The URI of a target, which hyper wants with a host.
 pub(super) fn uri(target: &str) -> Result<Uri, HttpError> {
-    Uri::builder()
-        .scheme("http")
-        .authority("plugin")
-        .path_and_query(target)
-        .build()
-        .map_err(|error| HttpError::Request(format!("{target:?}: {error}")))
+    let bad = |error: &dyn fmt::Display| HttpError::Request(format!("{target:?}: {error}"));
+    uri_of(target.parse().map_err(|error: http::uri::InvalidUri| bad(&error))?)
+}
+
+/// The URI of a path that has been read already.
+pub(crate) fn uri_of(target: PathAndQuery) -> Result<Uri, HttpError> {
+    let uri = Uri::builder().scheme("http").authority("plugin").path_and_query(target);
+    uri.build().map_err(|error| HttpError::Request(error.to_string()))
 }
 
 /// Adds a header, repeated ones included.

@@ -8,7 +8,7 @@ mod request;
 
 pub use body::{Body, BodySender, BoxError};
 pub use client::PluginHttp;
-pub(crate) use client::add_header;
+pub(crate) use client::{add_header, uri_of};
 pub use identity::Identity;
 pub use request::{RequestBuilder, Response, Signature, Upgraded};
 

@@ -99,7 +99,11 @@ pub struct Launcher {
     pub(super) check_health: bool,
     pub(super) tail: TailLimits,
     pub(super) tap: Option<Arc<dyn WireTap>>,
+    pub(super) on_spawn: Option<Arc<OnSpawn>>,
 }
+
+/// Is told the id of a process that has just been started.
+pub(super) type OnSpawn = dyn Fn(u32) -> std::io::Result<()> + Send + Sync;
 
 impl Launcher {
     /// A start of `program` that listens at `socket_path` and keeps its data in `data_dir`. Relative
@@ -133,6 +137,7 @@ impl Launcher {
             check_health: true,
             tail: TailLimits::DEFAULT,
             tap: None,
+            on_spawn: None,
         }
     }
 
@@ -258,6 +263,16 @@ impl Launcher {
     /// Shows everything that passes to `tap`.
     pub fn tap(mut self, tap: Arc<dyn WireTap>) -> Self {
         self.tap = Some(tap);
+        self
+    }
+
+    /// Tells the id of each process as soon as there is one, before its first line is awaited, so that
+    /// it can be recorded (LC-25). An error ends the process, and the start with it.
+    pub fn on_spawn(
+        mut self,
+        told: impl Fn(u32) -> std::io::Result<()> + Send + Sync + 'static,
+    ) -> Self {
+        self.on_spawn = Some(Arc::new(told));
         self
     }
 

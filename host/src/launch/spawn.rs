@@ -57,6 +57,10 @@ impl Launcher {
         let stdin = child.stdin.take();
         let (stdout, stderr) = (child.stdout.take(), child.stderr.take());
         let group = Group::adopt(child, tap.clone()).map_err(|e| fail(StartErrorKind::Spawn(e)))?;
+        let group = KillOnDrop(group);
+        if let Some(told) = &self.on_spawn {
+            told(pid).map_err(|error| fail(StartErrorKind::NotRecorded(error)))?;
+        }
         let tail = Tail::new(self.tail);
         let drain = |stderr| {
             let reader = LineReader::new(stderr);
@@ -66,7 +70,7 @@ impl Launcher {
             launcher: self.clone(),
             dialect,
             secret,
-            group: KillOnDrop(group),
+            group,
             stdin,
             stdout: stdout.map(LineReader::new),
             stderr_task: stderr.map(drain),

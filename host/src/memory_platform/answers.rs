@@ -158,7 +158,8 @@ impl Platform for MemoryPlatform {
         Box::pin(async move {
             self.admit(&origin, &params, Some(api_permission(&params))).await?;
             let state = self.lock();
-            if !state.actors.contains(params.actor.expose()) {
+            let vouched_for = origin.caller.is_some();
+            if !vouched_for && !state.actors.contains(params.actor.expose()) {
                 let message = "the actor token is not one that was issued";
                 return Err(ErrorBody::new(ErrorCode::Unauthenticated, message));
             }

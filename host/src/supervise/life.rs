@@ -9,7 +9,9 @@ use tokio::sync::watch;
 use tokio::time::{Instant, MissedTickBehavior};
 
 use super::policy::Losses;
-use super::{Happening, Serving, Shared, State, Supervision, Transition, Wanted, needs_channel};
+use super::{
+    Goal, Happening, Serving, Shared, State, Supervision, Transition, Wanted, needs_channel,
+};
 use crate::channel::Channel;
 use crate::launch::Launcher;
 use crate::platform::Platform;
@@ -23,12 +25,14 @@ pub(super) struct Life {
     losses: Losses,
 }
 
-/// Why a plugin serves no more.
+/// Why a plugin serves no more, or does not begin to.
 enum Over {
     /// Something else is wanted of it.
     Revoked,
     /// It was lost, and why.
     Lost(String),
+    /// It may not serve, and why.
+    Refused(String),
 }
 
 impl Life {
@@ -45,16 +49,22 @@ impl Life {
     pub(super) async fn run(mut self, mut wanted: watch::Receiver<Wanted>) {
         loop {
             let order = wanted.borrow_and_update().clone();
-            if matches!(self.state(), State::Starting | State::Running | State::Degraded)
-                || !order.runs && self.state() != State::Stopped
-            {
-                self.happens(Happening::Stop, &order.reason);
+            let lives = matches!(self.state(), State::Starting | State::Running | State::Degraded);
+            let happening = match order.goal {
+                Goal::Run | Goal::Refuse if self.state() == State::Stopped => None,
+                Goal::Run => lives.then_some(Happening::Stop),
+                Goal::Stop => (self.state() != State::Stopped).then_some(Happening::Stop),
+                Goal::Refuse => (self.state() != State::Failed).then_some(Happening::Refuse),
+            };
+            if let Some(happening) = happening {
+                self.happens(happening, &order.reason);
             }
-            if order.runs {
+            self.shared.taken_up.send_replace(order.number);
+            if order.goal == Goal::Run {
                 self.losses.forget();
                 self.keep_running(&order.reason, &mut wanted).await;
-            } else if wanted.changed().await.is_err() {
-                return;
+            } else {
+                revoked(&mut wanted).await;
             }
             if wanted.has_changed().is_err() {
                 return;
@@ -74,9 +84,16 @@ impl Life {
             };
             let over = match started {
                 Ok(serving) => self.serve(serving, wanted).await,
-                Err(why) => Over::Lost(why),
+                Err(over) => over,
             };
-            let Over::Lost(why) = over else { return };
+            let why = match over {
+                Over::Lost(why) => why,
+                Over::Revoked => return,
+                Over::Refused(why) => {
+                    self.happens(Happening::Refuse, &why);
+                    return revoked(wanted).await;
+                }
+            };
             self.happens(Happening::Lost, &why);
             let Some(pause) = self.losses.pause(&self.how.restart, Instant::now()) else {
                 let (count, within) = (self.losses.count(), self.how.restart.within);
@@ -93,9 +110,17 @@ impl Life {
         }
     }
 
-    /// Starts it and opens its channel.
-    async fn start(&self) -> Result<Serving, String> {
-        let plugin = self.launcher.start().await.map_err(|error| error.to_string())?;
+    /// Starts it, has it admitted and opens its channel.
+    async fn start(&self) -> Result<Serving, Over> {
+        let started = self.launcher.start().await;
+        let plugin = started.map_err(|error| Over::Lost(error.to_string()))?;
+        // Somebody else's code: what goes wrong in it is no leave to serve.
+        let admitted = std::panic::catch_unwind(AssertUnwindSafe(|| (self.how.admit)(&plugin)));
+        if let Err(why) = admitted.unwrap_or_else(|_| Err("nobody can tell whether it may".into()))
+        {
+            plugin.stop(self.how.grace).await;
+            return Err(Over::Refused(why));
+        }
         match plugin.dial_channel(Arc::clone(&self.platform)).await {
             Ok(channel) => {
                 Ok(Serving { plugin: Arc::new(plugin), channel: Some(Arc::new(channel)) })
@@ -105,7 +130,7 @@ impl Life {
             }
             Err(error) => {
                 plugin.stop(self.how.grace).await;
-                Err(format!("its channel cannot be opened: {error}"))
+                Err(Over::Lost(format!("its channel cannot be opened: {error}")))
             }
         }
     }

@@ -51,12 +51,19 @@ pub struct Supervision {
     pub grace: Duration,
     /// How long it may take to take an event.
     pub event_timeout: Duration,
+    /// Is asked after each handshake whether the plugin may serve. An error, which says why not, is
+    /// final until somebody starts it again.
+    pub admit: Arc<Admit>,
     /// Is told of every change of state, in order: the audit log.
     pub on_transition: Arc<dyn Fn(&Transition) + Send + Sync>,
 }
 
+/// Says whether a plugin may serve, and if not, why.
+pub type Admit = dyn Fn(&RunningPlugin) -> Result<(), String> + Send + Sync;
+
 impl Default for Supervision {
-    /// 12 s to stop, 10 s to take an event, eight dials with pauses from 0.1 s to 5 s, and nobody told.
+    /// 12 s to stop, 10 s to take an event, eight dials with pauses from 0.1 s to 5 s, every plugin
+    /// admitted, and nobody told.
     fn default() -> Self {
         Self {
             restart: RestartPolicy::default(),
@@ -69,6 +76,7 @@ impl Default for Supervision {
             redials: 8,
             grace: Duration::from_secs(12),
             event_timeout: Duration::from_secs(10),
+            admit: Arc::new(|_| Ok(())),
             on_transition: Arc::new(|_| {}),
         }
     }
@@ -151,11 +159,23 @@ pub enum EmitError {
     Timeout(Duration),
 }
 
-/// What is wanted of a plugin. Another order is another want, also when it runs in both.
+/// What is wanted of a plugin. Another order is another want, also when its goal is the same.
 #[derive(Debug, Clone)]
 struct Wanted {
-    runs: bool,
+    /// Counts the orders.
+    number: u64,
+    goal: Goal,
     reason: Arc<str>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Goal {
+    /// It runs.
+    Run,
+    /// It does not.
+    Stop,
+    /// It does not, and that is a failure.
+    Refuse,
 }
 
 /// What serves, as long as it does.
@@ -169,6 +189,8 @@ struct Serving {
 struct Shared {
     status: watch::Sender<Status>,
     serving: Mutex<Option<Serving>>,
+    /// The last order whose predecessors have left nothing running.
+    taken_up: watch::Sender<u64>,
 }
 
 impl Shared {
@@ -206,7 +228,14 @@ impl Supervisor {
     /// Starts what `launcher` describes, in a task of its own, and answers its calls from `platform`.
     /// Each start has a fresh secret unless the launcher has one (LA-07).
     pub fn start(launcher: Launcher, platform: Arc<dyn Platform>, how: Supervision) -> Self {
-        let reason: Arc<str> = "it was found".into();
+        let supervisor = Self::stopped(launcher, platform, how);
+        supervisor.restart("it was found");
+        supervisor
+    }
+
+    /// The same without the start, which [`Supervisor::restart`] orders.
+    pub fn stopped(launcher: Launcher, platform: Arc<dyn Platform>, how: Supervision) -> Self {
+        let reason: Arc<str> = "it was not started yet".into();
         let status = Status {
             state: State::Stopped,
             since: SystemTime::now(),
@@ -215,9 +244,12 @@ impl Supervisor {
             channels: 0,
             pid: None,
         };
-        let shared =
-            Arc::new(Shared { status: watch::Sender::new(status), serving: Mutex::default() });
-        let (wanted, orders) = watch::channel(Wanted { runs: true, reason });
+        let shared = Arc::new(Shared {
+            status: watch::Sender::new(status),
+            serving: Mutex::default(),
+            taken_up: watch::Sender::new(0),
+        });
+        let (wanted, orders) = watch::channel(Wanted { number: 0, goal: Goal::Stop, reason });
         let event_timeout = how.event_timeout;
         let life = Life::new(launcher, platform, how, Arc::clone(&shared));
         Self { wanted, shared, event_timeout, task: tokio::spawn(life.run(orders)) }
@@ -259,13 +291,30 @@ impl Supervisor {
     /// Starts it, whatever it is now: one that runs is stopped first, one that has failed is given all
     /// its tries again.
     pub fn restart(&self, reason: &str) {
-        self.wanted.send_replace(Wanted { runs: true, reason: reason.into() });
+        self.order(Goal::Run, reason);
+    }
+
+    /// Stops it for good, as one that may not serve: it is failed until somebody starts it again.
+    pub fn refuse(&self, reason: &str) {
+        self.order(Goal::Refuse, reason);
+    }
+
+    /// Orders it, and returns the order's number.
+    fn order(&self, goal: Goal, reason: &str) -> u64 {
+        let mut number = 0;
+        self.wanted.send_modify(|wanted| {
+            number = wanted.number + 1;
+            *wanted = Wanted { number, goal, reason: reason.into() };
+        });
+        number
     }
 
     /// Stops it, and returns once nothing of it is left (LC-21 to LC-23).
     pub async fn stop(&self, reason: &str) {
-        self.wanted.send_replace(Wanted { runs: false, reason: reason.into() });
-        self.until(|status| status.state == State::Stopped).await;
+        let number = self.order(Goal::Stop, reason);
+        let mut taken_up = self.shared.taken_up.subscribe();
+        // The sender lives as long as this handle.
+        let _ = taken_up.wait_for(|taken_up| *taken_up >= number).await;
     }
 
     /// Hands it an event that it wants: over the channel, or by POST while there is none (EV-20, EV-30).

@@ -18,7 +18,7 @@ pub enum State {
     Degraded,
     /// It has ended against its will and is started again after a pause.
     BackingOff,
-    /// It has ended too often and stays down until somebody starts it again.
+    /// It has ended too often, or may not serve, and stays down until somebody starts it again.
     Failed,
 }
 
@@ -37,27 +37,33 @@ pub(super) enum Happening {
     Lost,
     /// It was lost too often.
     GiveUp,
+    /// It may not serve, however well it runs.
+    Refuse,
     /// Somebody stops it.
     Stop,
 }
 
 /// All that may follow on each other; nothing else does.
 const TABLE: &[(State, Happening, State)] = {
-    use Happening::{GiveUp, Healthy, Lost, Ready, Start, Stop, Unhealthy};
+    use Happening::{GiveUp, Healthy, Lost, Ready, Refuse, Start, Stop, Unhealthy};
     use State::{BackingOff, Degraded, Failed, Running, Starting, Stopped};
     &[
         (Stopped, Start, Starting),
         (Starting, Ready, Running),
         (Starting, Lost, BackingOff),
+        (Starting, Refuse, Failed),
         (Starting, Stop, Stopped),
         (Running, Unhealthy, Degraded),
         (Running, Lost, BackingOff),
+        (Running, Refuse, Failed),
         (Running, Stop, Stopped),
         (Degraded, Healthy, Running),
         (Degraded, Lost, BackingOff),
+        (Degraded, Refuse, Failed),
         (Degraded, Stop, Stopped),
         (BackingOff, Start, Starting),
         (BackingOff, GiveUp, Failed),
+        (BackingOff, Refuse, Failed),
         (BackingOff, Stop, Stopped),
         (Failed, Start, Starting),
         (Failed, Stop, Stopped),

@@ -6,6 +6,8 @@
     reason = "each test file is a crate of its own and uses a part of this"
 )]
 
+pub mod front;
+pub mod hosting;
 pub mod open;
 
 use std::path::{Path, PathBuf};
