@@ -34,6 +34,9 @@
 //! # Ok(()) }
 //! ```
 
+#[cfg(feature = "server")]
+mod api;
+#[cfg(feature = "server")]
 mod authenticator;
 pub mod channel;
 mod diagnose;
@@ -44,8 +47,10 @@ mod launch;
 mod memory_platform;
 mod platform;
 mod plugin;
+#[cfg(feature = "server")]
 mod plugin_host;
 mod process;
+#[cfg(feature = "server")]
 mod proxy;
 mod redact;
 mod start_error;
@@ -53,6 +58,7 @@ mod stdio;
 mod supervise;
 pub mod tap;
 
+#[cfg(feature = "server")]
 pub use authenticator::{AuthenticateFuture, Authenticator, NobodySignedIn};
 pub use channel::{Channel, ChannelEnd, ChannelError, ChannelStats, Dial, Incoming, RawChannel};
 pub use dialect_memory::{ContentHash, DialectMemory, content_hash};
@@ -65,11 +71,13 @@ pub use launch::{DialectChoice, FlagStyle, Handshake, LaunchLine, Launcher, Star
 pub use memory_platform::{AiAnswer, Hold, MemoryPlatform, RecordedCall, sample};
 pub use platform::{CallFuture, CallOrigin, Platform};
 pub use plugin::RunningPlugin;
+#[cfg(feature = "server")]
 pub use plugin_host::{
-    Change, ENVIRONMENT, Emitted, GroundError, HostError, HostedPlugin, Orphan, Outcome, Passed,
-    PluginHost, PluginHostBuilder, PluginTransition, Reload,
+    Change, ENVIRONMENT, Emitted, GroundError, HostError, HostedPlugin, LogLevel, LogLine, Orphan,
+    Outcome, Passed, PluginHost, PluginHostBuilder, PluginTransition, Reload, Usage,
 };
 pub use process::{Ended, Exit, LEFT_BEHIND_GRACE, Signal, members};
+#[cfg(feature = "server")]
 pub use proxy::ProxyPolicy;
 pub use redact::REDACTED;
 pub use start_error::{StartError, StartErrorKind, Step};

@@ -316,26 +316,39 @@ fn group_of_live(pid: u32) -> Option<u32> {
 }
 
 /// What the system says of a process.
+#[cfg_attr(
+    not(feature = "server"),
+    allow(dead_code, reason = "one plugin at a time is not told apart, nor what it takes")
+)]
 pub(crate) struct Stat {
     /// Whether it has not ended: a zombie has.
     pub(crate) lives: bool,
     /// The process group it is in.
     pub(crate) group: u32,
+    /// Processor time it has taken, in clock ticks.
+    pub(crate) cpu_ticks: u64,
     /// When it was started, in clock ticks since the system was.
     pub(crate) started: u64,
+    /// Its resident memory, in pages.
+    pub(crate) resident_pages: u64,
 }
 
 impl Stat {
     /// `None` when there is no such process, and where there is no `/proc`.
     pub(crate) fn of(pid: u32) -> Option<Self> {
         let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
-        // The program's name comes in parentheses and may hold anything, `)` included. The fields
-        // after it are those that proc(5) counts from 3.
-        let mut fields = stat.get(stat.rfind(')')? + 1..)?.split_ascii_whitespace();
-        let lives = !matches!(fields.next()?, "Z" | "X");
-        let group = fields.nth(1)?.parse().ok()?;
-        let started = fields.nth(22 - 6)?.parse().ok()?;
-        Some(Self { lives, group, started })
+        // The program's name comes in parentheses and may hold anything, `)` included. Fields are
+        // numbered as proc(5) does; the first after the name is the third.
+        let fields: Vec<&str> =
+            stat.get(stat.rfind(')')? + 1..)?.split_ascii_whitespace().collect();
+        let number = |field: usize| fields.get(field - 3)?.parse::<u64>().ok();
+        Some(Self {
+            lives: !matches!(*fields.first()?, "Z" | "X"),
+            group: number(5)?.try_into().ok()?,
+            cpu_ticks: number(14)? + number(15)?,
+            started: number(22)?,
+            resident_pages: number(24)?,
+        })
     }
 }
 

@@ -142,7 +142,11 @@ pub(crate) struct Tail {
     state: Arc<Mutex<TailState>>,
     changed: watch::Sender<u64>,
     limits: TailLimits,
+    listener: Option<Arc<OnLine>>,
 }
+
+/// Is told of each line as it is kept: redacted, and cut to the limit.
+pub(crate) type OnLine = dyn Fn(&str) + Send + Sync;
 
 #[derive(Default)]
 struct TailState {
@@ -167,7 +171,13 @@ pub struct StreamTotals {
 
 impl Tail {
     pub(crate) fn new(limits: TailLimits) -> Self {
-        Self { state: Arc::default(), changed: watch::Sender::new(0), limits }
+        Self { state: Arc::default(), changed: watch::Sender::new(0), limits, listener: None }
+    }
+
+    /// The same, and somebody is told of each line.
+    pub(crate) fn heard_by(mut self, listener: Option<Arc<OnLine>>) -> Self {
+        self.listener = listener;
+        self
     }
 
     fn lock(&self) -> std::sync::MutexGuard<'_, TailState> {
@@ -178,6 +188,9 @@ impl Tail {
         let text = String::from_utf8_lossy(raw);
         let clean = tap.redactor.clean(&text);
         let kept = cut(&clean, self.limits.line_bytes).to_owned();
+        if let Some(listener) = &self.listener {
+            listener(&kept);
+        }
         let mut state = self.lock();
         state.totals.lines += 1;
         state.totals.bytes += size as u64;

@@ -1,6 +1,6 @@
 //! A plugin without an SDK that speaks both dialects, and misbehaves when asked: the program that
 //! the host's tests start. `--fault <name>` says how; `--name`, `--version` and `--manifest <JSON>` say
-//! what stands in its manifest.
+//! what stands in its manifest, `--openapi <JSON>` what its routes are.
 
 mod faults;
 mod server;
@@ -19,6 +19,7 @@ struct Arguments {
     auth_secret: Option<String>,
     fault: Fault,
     manifest: Value,
+    openapi: Option<Value>,
 }
 
 fn main() -> Result<(), BoxError> {
@@ -41,6 +42,7 @@ fn main() -> Result<(), BoxError> {
     }
     let arguments = Arguments {
         manifest,
+        openapi: value(&all, "--openapi").map(serde_json::from_str).transpose()?,
         fault: Fault::named(value(&all, "--fault").unwrap_or_default())?,
         auth_secret: value(&all, "--auth-secret").map(str::to_owned),
         socket_path: value(&all, "--socket-path").unwrap_or_default().to_owned(),
@@ -122,6 +124,9 @@ async fn run(arguments: Arguments, secret: String) -> Result<(), BoxError> {
     let mut ready = json!({"type": "ready", "ready": fault != Fault::ReadyFalse, "has_ui": false});
     if arguments.auth_secret.is_none() {
         ready["protocol_version"] = 2.into();
+    }
+    if let Some(openapi) = &arguments.openapi {
+        ready["openapi"] = openapi.clone();
     }
     write_line(&ready)?;
     fault.after_ready(&secret)?;

@@ -8,7 +8,9 @@ mod request;
 
 pub use body::{Body, BodySender, BoxError};
 pub use client::PluginHttp;
-pub(crate) use client::{add_header, uri_of};
+pub(crate) use client::add_header;
+#[cfg(feature = "server")]
+pub(crate) use client::uri_of;
 pub use identity::Identity;
 pub use request::{RequestBuilder, Response, Signature, Upgraded};
 

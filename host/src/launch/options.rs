@@ -10,7 +10,7 @@ use std::time::Duration;
 use temps_plugin_schema::{Dialect, Secret, limits};
 
 use crate::dialect_memory::DialectMemory;
-use crate::stdio::TailLimits;
+use crate::stdio::{OnLine, TailLimits};
 use crate::tap::WireTap;
 
 /// Which dialect to speak.
@@ -100,6 +100,7 @@ pub struct Launcher {
     pub(super) tail: TailLimits,
     pub(super) tap: Option<Arc<dyn WireTap>>,
     pub(super) on_spawn: Option<Arc<OnSpawn>>,
+    pub(super) on_stderr: Option<Arc<OnLine>>,
 }
 
 /// Is told the id of a process that has just been started.
@@ -138,6 +139,7 @@ impl Launcher {
             tail: TailLimits::DEFAULT,
             tap: None,
             on_spawn: None,
+            on_stderr: None,
         }
     }
 
@@ -273,6 +275,13 @@ impl Launcher {
         told: impl Fn(u32) -> std::io::Result<()> + Send + Sync + 'static,
     ) -> Self {
         self.on_spawn = Some(Arc::new(told));
+        self
+    }
+
+    /// Tells each line of standard error as it comes, redacted and cut as the tail keeps it (IO-14). Must
+    /// not block.
+    pub fn on_stderr(mut self, told: impl Fn(&str) + Send + Sync + 'static) -> Self {
+        self.on_stderr = Some(Arc::new(told));
         self
     }
 

@@ -61,7 +61,7 @@ impl Launcher {
         if let Some(told) = &self.on_spawn {
             told(pid).map_err(|error| fail(StartErrorKind::NotRecorded(error)))?;
         }
-        let tail = Tail::new(self.tail);
+        let tail = Tail::new(self.tail).heard_by(self.on_stderr.clone());
         let drain = |stderr| {
             let reader = LineReader::new(stderr);
             stdio::drain(reader, Stream::Stderr, tail.clone(), tap.clone())

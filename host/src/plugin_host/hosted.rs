@@ -11,6 +11,8 @@ use temps_plugin_schema::PluginManifest;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::in_flight::InFlight;
+use super::log::{Log, LogLine};
+use super::usage::Usage;
 use crate::discovery::PluginFile;
 use crate::plugin::RunningPlugin;
 use crate::supervise::{Status, Supervisor};
@@ -32,7 +34,21 @@ pub struct HostedPlugin {
     /// Room for requests that are under way, to the end of their responses.
     places: Arc<Semaphore>,
     most_in_flight: usize,
+    log: Arc<Log>,
     supervisor: Supervisor,
+}
+
+/// What a plugin of a host is made of.
+pub(super) struct Parts<'a> {
+    /// See [`HostedPlugin`].
+    pub(super) number: u64,
+    /// See [`HostedPlugin`].
+    pub(super) load: u64,
+    pub(super) file: PluginFile,
+    pub(super) predecessor: Option<&'a Arc<HostedPlugin>>,
+    pub(super) most_in_flight: usize,
+    pub(super) log: Arc<Log>,
+    pub(super) supervisor: Supervisor,
 }
 
 impl fmt::Debug for HostedPlugin {
@@ -46,26 +62,26 @@ impl fmt::Debug for HostedPlugin {
 }
 
 impl HostedPlugin {
-    /// The plugin of `file`. With a predecessor it is to take its place, once it runs.
-    pub(super) fn new(
-        (number, load): (u64, u64),
-        file: PluginFile,
-        predecessor: Option<&Arc<Self>>,
-        most_in_flight: usize,
-        supervisor: Supervisor,
-    ) -> Self {
+    /// With a predecessor it is to take its place, once it runs.
+    pub(super) fn new(parts: Parts<'_>) -> Self {
+        let most_in_flight = parts.most_in_flight.min(Semaphore::MAX_PERMITS);
         Self {
-            number,
-            load,
-            file,
+            number: parts.number,
+            load: parts.load,
+            file: parts.file,
             manifest: ArcSwapOption::empty(),
-            predecessor: predecessor.map(Arc::downgrade),
-            in_place: AtomicBool::new(predecessor.is_none()),
+            predecessor: parts.predecessor.map(Arc::downgrade),
+            in_place: AtomicBool::new(parts.predecessor.is_none()),
             in_flight: InFlight::default(),
-            places: Arc::new(Semaphore::new(most_in_flight.min(Semaphore::MAX_PERMITS))),
+            places: Arc::new(Semaphore::new(most_in_flight)),
             most_in_flight,
-            supervisor,
+            log: parts.log,
+            supervisor: parts.supervisor,
         }
+    }
+
+    pub(crate) fn shared_log(&self) -> Arc<Log> {
+        Arc::clone(&self.log)
     }
 
     pub(super) fn number(&self) -> u64 {
@@ -106,6 +122,18 @@ impl HostedPlugin {
     #[must_use]
     pub fn running(&self) -> Option<Arc<RunningPlugin>> {
         self.supervisor.plugin()
+    }
+
+    /// The last lines it has written to standard error, its processes that have ended included.
+    #[must_use]
+    pub fn log(&self) -> Vec<LogLine> {
+        self.log.after(0)
+    }
+
+    /// What its processes take of the machine, while it serves.
+    #[must_use]
+    pub fn usage(&self) -> Option<Usage> {
+        Some(Usage::of_group(self.status().pid?))
     }
 
     /// What keeps it running.

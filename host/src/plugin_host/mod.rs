@@ -19,10 +19,12 @@ mod builder;
 mod ground;
 mod hosted;
 mod in_flight;
+mod log;
 mod orphans;
 mod platform;
 mod registry;
 mod reload;
+mod usage;
 
 use std::fmt;
 use std::panic::AssertUnwindSafe;
@@ -42,15 +44,20 @@ pub use builder::{ENVIRONMENT, PluginHostBuilder};
 use ground::Ground;
 pub use ground::GroundError;
 pub use hosted::HostedPlugin;
+use hosted::Parts as HostedParts;
+use log::Log;
+pub use log::{LogLevel, LogLine};
 pub use orphans::Orphan;
 use registry::Registry;
 pub use reload::{Change, Outcome, Passed, Reload};
+pub use usage::Usage;
 
+use crate::api::can_be_reached;
 use crate::discovery::{DiscoveryError, PluginFile, PluginsDirectory, Scan};
 use crate::http::Identity;
 use crate::launch::Launcher;
 use crate::plugin::RunningPlugin;
-use crate::proxy::{PREFIX, Problem, ProxyPolicy, can_be_reached, pass_on};
+use crate::proxy::{Problem, ProxyPolicy};
 use crate::supervise::{Delivery, EmitError, Supervision, Supervisor, Transition};
 
 /// Why a host did not begin, or did not look at its directory again.
@@ -176,12 +183,6 @@ impl PluginHost {
         future::join_all(emitting).await
     }
 
-    /// Serves the plugins to callers, below `/x/{name}/`: to be nested under `/api`.
-    pub fn router(&self) -> axum::Router {
-        let below = format!("{PREFIX}{{*rest}}");
-        axum::Router::new().route(&below, axum::routing::any(pass_on)).with_state(self.clone())
-    }
-
     /// Looks at the directory again: starts what is new, stops what is gone, and replaces what has
     /// changed. A new version gets its place once it runs, and requests that are under way finish on the
     /// old one; while it does not start, the old one serves on. Files that are as they were are left
@@ -244,26 +245,27 @@ impl Inner {
         let scan = self.scan().await?;
         *loads += 1;
         for file in scan.plugins {
-            self.enter(file, *loads);
+            self.enter(file, *loads, Arc::default());
         }
         self.passed_over.store(Arc::new(scan.passed_over.into_iter().map(Passed::from).collect()));
         Ok(())
     }
 
     /// Enters a plugin and starts it.
-    fn enter(self: &Arc<Self>, file: PluginFile, load: u64) -> Arc<HostedPlugin> {
-        let plugin = self.make(file, load, None);
+    fn enter(self: &Arc<Self>, file: PluginFile, load: u64, log: Arc<Log>) -> Arc<HostedPlugin> {
+        let plugin = self.make(file, load, None, log);
         self.registry.insert(&plugin);
         plugin.supervisor().restart("it was found");
         plugin
     }
 
-    /// A plugin that is neither entered nor started.
+    /// A plugin that is neither entered nor started. All versions of a file have one log.
     fn make(
         self: &Arc<Self>,
         file: PluginFile,
         load: u64,
         predecessor: Option<&Arc<HostedPlugin>>,
+        log: Arc<Log>,
     ) -> Arc<HostedPlugin> {
         let number = self.numbers.fetch_add(1, Ordering::Relaxed);
         Arc::new_cyclic(|plugin: &std::sync::Weak<HostedPlugin>| {
@@ -285,11 +287,19 @@ impl Inner {
                 },
                 ..self.settings.supervision.clone()
             };
-            let launcher = self.launcher(&file, number);
+            let heard = Arc::clone(&log);
+            let launcher = self.launcher(&file, number).on_stderr(move |line| heard.push(line));
             let platform = Arc::clone(&self.settings.platform);
             let supervisor = Supervisor::stopped(launcher, platform, how);
-            let most = self.settings.proxy.most_in_flight;
-            HostedPlugin::new((number, load), file, predecessor, most, supervisor)
+            HostedPlugin::new(HostedParts {
+                number,
+                load,
+                file,
+                predecessor,
+                most_in_flight: self.settings.proxy.most_in_flight,
+                log,
+                supervisor,
+            })
         })
     }
 

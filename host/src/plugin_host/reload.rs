@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use futures_util::future;
 use serde::Serialize;
+use utoipa::ToSchema;
 
 use super::hosted::HostedPlugin;
 use super::{HostError, Inner};
@@ -12,7 +13,7 @@ use crate::discovery::{PassedOver, PluginFile};
 use crate::supervise::State;
 
 /// What a look at the plugins directory has changed, in the order of the files.
-#[derive(Debug, Default, Serialize)]
+#[derive(Debug, Default, Serialize, ToSchema)]
 #[non_exhaustive]
 pub struct Reload {
     /// The plugins that are not as they were.
@@ -24,10 +25,11 @@ pub struct Reload {
 }
 
 /// A plugin that is not as it was.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 #[non_exhaustive]
 pub struct Change {
     /// Its file.
+    #[schema(value_type = String)]
     pub file: PathBuf,
     /// Its name, when it has one.
     pub name: Option<String>,
@@ -37,7 +39,7 @@ pub struct Change {
 }
 
 /// What became of a file that is not as it was.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 #[serde(tag = "outcome", rename_all = "kebab-case")]
 pub enum Outcome {
     /// It is new, and runs.
@@ -59,10 +61,11 @@ pub enum Outcome {
 }
 
 /// A file that is no plugin.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 #[non_exhaustive]
 pub struct Passed {
     /// The file.
+    #[schema(value_type = String)]
     pub file: PathBuf,
     /// Why it is none.
     pub reason: String,
@@ -114,6 +117,7 @@ impl Inner {
     async fn withdraw(self: Arc<Self>, plugin: Arc<HostedPlugin>) -> Change {
         self.registry.remove(&plugin);
         self.end(&plugin, "its file was removed").await;
+        plugin.shared_log().close();
         Change { file: plugin.path().to_owned(), name: plugin.name(), outcome: Outcome::Removed }
     }
 
@@ -128,11 +132,12 @@ impl Inner {
         let (name, outcome) = match known {
             Some(old) if old.status().state.serves() => self.replace(file, load, old).await,
             known => {
-                if let Some(old) = known {
-                    self.registry.remove(&old);
-                    self.end(&old, "its file was changed").await;
+                if let Some(old) = &known {
+                    self.registry.remove(old);
+                    self.end(old, "its file was changed").await;
                 }
-                let plugin = self.enter(file, load);
+                let log = known.map_or_else(Arc::default, |old| old.shared_log());
+                let plugin = self.enter(file, load, log);
                 let status = plugin.supervisor().settled().await;
                 let outcome = match status.state {
                     State::Running | State::Degraded => Outcome::Started,
@@ -151,7 +156,7 @@ impl Inner {
         load: u64,
         old: Arc<HostedPlugin>,
     ) -> (Option<String>, Outcome) {
-        let new = self.make(file, load, Some(&old));
+        let new = self.make(file, load, Some(&old), old.shared_log());
         new.supervisor().restart("its file was changed");
         let status = new.supervisor().settled().await;
         let in_place = match status.state {

@@ -29,9 +29,8 @@ use crate::http::{HttpError, Identity};
 use crate::plugin::RunningPlugin;
 use crate::plugin_host::PluginHost;
 
-/// Where plugins begin, and the name under which no plugin can be reached: the host's own API has it.
+/// Where plugins begin.
 pub(crate) const PREFIX: &str = "/x/";
-pub(crate) const OWN_NAME: &str = "plugins";
 
 /// What a request that is passed on may take.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -251,14 +250,4 @@ fn join(
         drop(place);
     });
     answer
-}
-
-/// Whether a plugin may have this name, and if not, why.
-pub(crate) fn can_be_reached(name: &str) -> Result<(), String> {
-    match name == OWN_NAME {
-        true => {
-            Err(format!("the host's own API is at {PREFIX}{name}: the plugin needs another name"))
-        }
-        false => Ok(()),
-    }
 }

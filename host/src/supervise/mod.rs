@@ -275,9 +275,11 @@ impl Supervisor {
     /// Waits until `wanted` holds.
     pub async fn until(&self, wanted: impl FnMut(&Status) -> bool) -> Status {
         let mut status = self.watch();
-        // The sender is this handle's own, so there is one as long as it is borrowed.
-        match status.wait_for(wanted).await {
-            Ok(status) => status.clone(),
+        // Cloned at once: what it is borrowed from is locked.
+        let found = status.wait_for(wanted).await.map(|status| status.clone());
+        match found {
+            Ok(status) => status,
+            // The sender is this handle's own, so there is one as long as it is borrowed.
             Err(_) => std::future::pending().await,
         }
     }
