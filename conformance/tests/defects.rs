@@ -4,7 +4,7 @@
 //! A defect meets every check but those in [`EXPENSIVE`], which it meets when it declares them or is of
 //! their area, and the slow ones, which it meets when it declares them. One dialect is enough where the
 //! defect is the same in both; they take turns. `DEFECTS_FULL=1` makes the expensive checks, and both
-//! dialects, of every defect: `cargo xtask defects --full`. `DEFECTS=socket/*,stop/sigterm-ignored` picks
+//! dialects, of every defect: `cargo xtask defects --full`, which does so with a release build. `DEFECTS=socket/*,stop/sigterm-ignored` picks
 //! defects, `DEFECTS_CHECKS=everything/*` the checks to make of them, for a quick look.
 //!
 //! Checks of the requests profile are made of defects that declare some, and of the sound plugin, by
@@ -66,8 +66,11 @@ const PROGRESS: usize = 50;
 /// By how much time limits are cut short at first.
 const HASTE: f64 = 0.2;
 
-static DEFECTIVE: LazyLock<PathBuf> =
-    LazyLock::new(|| support::build(&["-p", "temps-plugin-defective"]));
+/// Built as this is.
+static DEFECTIVE: LazyLock<PathBuf> = LazyLock::new(|| {
+    let profile: &[&str] = if cfg!(debug_assertions) { &[] } else { &["--release"] };
+    support::build(&[&["-p", "temps-plugin-defective"], profile].concat())
+});
 
 static CONFIG: LazyLock<Arc<Config>> = LazyLock::new(|| {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("defective/conformance.toml");

@@ -37,8 +37,12 @@
 #[cfg(feature = "server")]
 mod api;
 #[cfg(feature = "server")]
+mod audit;
+#[cfg(feature = "server")]
 mod authenticator;
 pub mod channel;
+#[cfg(feature = "embedded")]
+mod development_login;
 mod diagnose;
 mod dialect_memory;
 mod discovery;
@@ -53,14 +57,20 @@ mod process;
 #[cfg(feature = "server")]
 mod proxy;
 mod redact;
+#[cfg(feature = "embedded")]
+mod sqlite_platform;
 mod start_error;
 mod stdio;
 mod supervise;
 pub mod tap;
 
 #[cfg(feature = "server")]
+pub use audit::AuditLog;
+#[cfg(feature = "server")]
 pub use authenticator::{AuthenticateFuture, Authenticator, NobodySignedIn};
 pub use channel::{Channel, ChannelEnd, ChannelError, ChannelStats, Dial, Incoming, RawChannel};
+#[cfg(feature = "embedded")]
+pub use development_login::{DevelopmentLogin, SESSION_COOKIE, WrongToken};
 pub use dialect_memory::{ContentHash, DialectMemory, content_hash};
 pub use discovery::{
     Checksums, ChecksumsError, DiscoveryError, PassedOver, PluginFile, PluginsDirectory, Reason,
@@ -80,6 +90,8 @@ pub use process::{Ended, Exit, LEFT_BEHIND_GRACE, Signal, members};
 #[cfg(feature = "server")]
 pub use proxy::ProxyPolicy;
 pub use redact::REDACTED;
+#[cfg(feature = "embedded")]
+pub use sqlite_platform::{DatabaseError, SqlitePlatform};
 pub use start_error::{StartError, StartErrorKind, Step};
 pub use stdio::{StreamTotals, TailLimits};
 pub use supervise::{

@@ -70,8 +70,10 @@ struct Check {
 
 pub(crate) fn run(args: &Args) -> Result<(), XtaskError> {
     if args.full {
+        // Every defect moves tens of megabytes through the suite: in a debug build that takes hours.
         let mut harness = cargo("test");
-        harness.args(["--package", RUNNER, "--test", "defects"]).env("DEFECTS_FULL", "1");
+        harness.args(["--release", "--package", RUNNER, "--test", "defects"]);
+        harness.env("DEFECTS_FULL", "1");
         harness.args(["--", "--nocapture"]);
         command::run(&mut harness)?;
     }

@@ -9,6 +9,7 @@ mod plugins;
 use axum::Router;
 use axum::routing::{any, get, post};
 use http::StatusCode;
+use utoipa_swagger_ui::{Config, SwaggerUi};
 
 use crate::plugin_host::PluginHost;
 use crate::proxy::{PREFIX, Problem, pass_on};
@@ -35,6 +36,7 @@ impl PluginHost {
     /// | `/x/{plugin}/…` | callers; public paths for all | the plugin itself |
     /// | `GET /x/plugins` | callers | the manifests of the plugins that serve |
     /// | `GET /x/openapi.json` | callers | this API and those of the plugins, as one document |
+    /// | `GET /x/_docs/` | all | Swagger UI, which asks for that document |
     /// | `GET /x/_status` | administrators | everything about all plugins |
     /// | `GET /x/plugins/{plugin}` | administrators | everything about one |
     /// | `GET /x/plugins/{plugin}/logs` | administrators | its standard error, as server-sent events |
@@ -55,6 +57,7 @@ impl PluginHost {
             .route("/x/events", post(events::fire))
             .route("/x/_status", get(plugins::status))
             .route("/x/openapi.json", get(openapi::document))
+            .merge(SwaggerUi::new("/x/_docs").config(Config::from("../openapi.json")))
             .method_not_allowed_fallback(wrong_method)
             .route("/x/{*rest}", any(pass_on))
             .with_state(self.clone())

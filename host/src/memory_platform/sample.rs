@@ -64,14 +64,14 @@ pub fn deployment(id: i32, project_id: i32, environment_id: i32, state: &str) ->
 
 /// Project 42 (`Shop`) with a production and a preview environment, project 43 (`Blog`) with one
 /// environment.
-pub(super) fn projects() -> Vec<Project> {
+pub(crate) fn projects() -> Vec<Project> {
     let mut shop = project(42, "Shop");
     shop.last_deployment = Some(CHANGED.to_owned());
     shop.enable_preview_environments = true;
     vec![shop, project(43, "Blog")]
 }
 
-pub(super) fn environments() -> Vec<Environment> {
+pub(crate) fn environments() -> Vec<Environment> {
     let mut production = environment(3, 42, "Production");
     production.current_deployment_id = Some(101);
     let mut preview = environment(4, 42, "Preview login");
@@ -80,7 +80,7 @@ pub(super) fn environments() -> Vec<Environment> {
     vec![production, preview, environment(5, 43, "Production")]
 }
 
-pub(super) fn deployments() -> Vec<Deployment> {
+pub(crate) fn deployments() -> Vec<Deployment> {
     let mut whole = deployment(101, 42, 3, "completed");
     whole.tag = Some("v1.2.0".to_owned());
     whole.commit_message = Some("Sell more".to_owned());
@@ -96,7 +96,7 @@ pub(super) fn deployments() -> Vec<Deployment> {
 }
 
 /// An active account with every permission, and a model that is set up.
-pub(super) fn capabilities() -> HostCapabilities {
+pub(crate) fn capabilities() -> HostCapabilities {
     HostCapabilities {
         actor: Actor { id: 900, name: "plugin-account".to_owned(), active: true },
         permissions: HostPermission::KNOWN.iter().map(|name| HostPermission::from(*name)).collect(),
