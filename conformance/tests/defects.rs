@@ -23,13 +23,12 @@ mod support;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::Command;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, LazyLock};
 
 use futures_util::{StreamExt as _, future, stream};
-use serde_json::Value;
 use temps_plugin_conformance::model::{Check, CheckResult, Profile, Status};
 use temps_plugin_conformance::registry::CHECKS;
 use temps_plugin_conformance::report::{RunReport, Verdict};
@@ -37,6 +36,8 @@ use temps_plugin_conformance::requests::Config;
 use temps_plugin_conformance::selection::Pattern;
 use temps_plugin_conformance::{RunOptions, run};
 use temps_plugin_schema::Dialect;
+
+use support::defects::{DEFECTIVE, Defect, catalogue, check, is_looked_at, picked};
 
 /// Checks that cost as much as all others together: they move megabytes or wait for slow handlers.
 const EXPENSIVE: [&str; 16] = [
@@ -66,61 +67,15 @@ const PROGRESS: usize = 50;
 /// By how much time limits are cut short at first.
 const HASTE: f64 = 0.2;
 
-/// Built as this is.
-static DEFECTIVE: LazyLock<PathBuf> = LazyLock::new(|| {
-    let profile: &[&str] = if cfg!(debug_assertions) { &[] } else { &["--release"] };
-    support::build(&[&["-p", "temps-plugin-defective"], profile].concat())
-});
-
 static CONFIG: LazyLock<Arc<Config>> = LazyLock::new(|| {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("defective/conformance.toml");
     Arc::new(Config::load(&path).unwrap())
 });
 
-/// An entry of `--list-defects`.
-struct Defect {
-    id: String,
-    caught_by: BTreeSet<String>,
-    also_in: [BTreeSet<String>; 2],
-    dialects: Vec<Dialect>,
-}
-
 impl Defect {
-    fn of(entry: &Value) -> Self {
-        let texts = |member: &str| serde_json::from_value(entry[member].clone()).unwrap();
-        let numbers: Vec<u32> = serde_json::from_value(entry["dialects"].clone()).unwrap();
-        let spoken = |dialect: &Dialect| numbers.contains(&dialect.number());
-        Self {
-            id: entry["id"].as_str().unwrap().to_owned(),
-            caught_by: texts("caught_by"),
-            also_in: [texts("also_in_1"), texts("also_in_2")],
-            dialects: Dialect::ALL.into_iter().filter(spoken).collect(),
-        }
-    }
-
-    fn area(&self) -> &str {
-        self.id.split('/').next().unwrap()
-    }
-
-    /// All checks it declares, whatever the dialect.
-    fn declared(&self) -> BTreeSet<&str> {
-        let also = self.also_in.iter().flatten();
-        self.caught_by.iter().chain(also).map(String::as_str).collect()
-    }
-
     /// Whether it is a matter of the requests profile too.
     fn shows_on_requests(&self) -> bool {
         self.declared().into_iter().any(|id| check(id).profile() == Profile::Requests)
-    }
-
-    /// The checks that are to fail in `dialect`.
-    fn expected(&self, dialect: Dialect) -> BTreeSet<String> {
-        let made = |id: &&String| check(id).dialects.contains(dialect) && is_looked_at(id);
-        let also = match dialect {
-            Dialect::One => &self.also_in[0],
-            Dialect::Two => &self.also_in[1],
-        };
-        self.caught_by.iter().filter(made).chain(also).cloned().collect()
     }
 
     /// The dialects to try it in: one when one shows everything, the one of its `turn` if possible.
@@ -159,42 +114,8 @@ impl Defect {
     }
 }
 
-/// Whether `DEFECTS_CHECKS` picks this check; it picks all when it is not there.
-fn is_looked_at(id: &str) -> bool {
-    let picked = std::env::var("DEFECTS_CHECKS");
-    picked.map_or(true, |picked| picked.split(',').any(|pattern| matches(pattern, id)))
-}
-
 fn full() -> bool {
     std::env::var_os("DEFECTS_FULL").is_some_and(|value| value == "1")
-}
-
-fn check(id: &str) -> &'static Check {
-    let known = CHECKS.iter().find(|check| check.id == id);
-    known.unwrap_or_else(|| panic!("a defect declares {id}, which is no check"))
-}
-
-/// The whole catalogue.
-fn catalogue() -> Vec<Defect> {
-    let output = Command::new(&*DEFECTIVE).arg("--list-defects").output().unwrap();
-    let list: Vec<Value> = serde_json::from_slice(&output.stdout).unwrap();
-    list.iter().map(Defect::of).collect()
-}
-
-/// The defects that `DEFECTS` picks, all without it. They live as long as the process.
-fn picked() -> &'static [Defect] {
-    let all = catalogue();
-    let Ok(wanted) = std::env::var("DEFECTS") else { return all.leak() };
-    let known = |pattern: &str| all.iter().any(|defect| matches(pattern, &defect.id));
-    let unknown: Vec<_> = wanted.split(',').filter(|pattern| !known(pattern)).collect();
-    assert!(unknown.is_empty(), "DEFECTS: no defect matches {unknown:?}");
-    let wanted = |defect: &Defect| wanted.split(',').any(|pattern| matches(pattern, &defect.id));
-    all.into_iter().filter(wanted).collect::<Vec<_>>().leak()
-}
-
-/// Whether an id is this one, or begins like a pattern that ends in `*`.
-fn matches(pattern: &str, id: &str) -> bool {
-    pattern.strip_suffix('*').map_or(id == pattern, |beginning| id.starts_with(beginning))
 }
 
 fn failed(report: &RunReport) -> BTreeSet<String> {

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
-use temps_plugin_schema::Secret;
+use temps_plugin_schema::{Secret, limits};
 
 use super::actor_tokens::ActorTokens;
 use super::ground::Ground;
@@ -52,6 +52,7 @@ pub(super) struct Settings {
     pub(super) on_transition: Arc<dyn Fn(&PluginTransition<'_>) + Send + Sync>,
     pub(super) dialects: DialectMemory,
     pub(super) hand_over: Duration,
+    pub(super) step_timeout: Duration,
     pub(super) authenticator: Arc<dyn Authenticator>,
     pub(super) proxy: ProxyPolicy,
 }
@@ -78,6 +79,7 @@ impl PluginHostBuilder {
             on_transition: Arc::new(|_| {}),
             dialects: DialectMemory::new(),
             hand_over: HAND_OVER,
+            step_timeout: limits::HANDSHAKE_STEP,
             authenticator: Arc::new(NobodySignedIn),
             proxy: ProxyPolicy::default(),
         };
@@ -141,6 +143,12 @@ impl PluginHostBuilder {
     /// Where the platform's API answers (LA-06, dialect 2).
     pub fn host_api_url(mut self, url: impl Into<String>) -> Self {
         self.settings.host_api_url = Some(url.into());
+        self
+    }
+
+    /// Gives each step of a plugin's handshake so long, instead of 30 s (HS-06).
+    pub fn step_timeout(mut self, timeout: Duration) -> Self {
+        self.settings.step_timeout = timeout;
         self
     }
 

@@ -309,6 +309,7 @@ impl Inner {
         let mut launcher = file
             .launcher(self.ground.socket(number), self.ground.data_of(file))
             .detect_with(settings.dialects.clone())
+            .step_timeout(settings.step_timeout)
             .on_spawn(move |pid| records.write(number, &program, pid, false));
         for (name, value) in &settings.environment {
             launcher = launcher.env(name, value);
