@@ -70,6 +70,10 @@ faults! {
     Grandchild = "grandchild",
     /// Starts a process before its first line, and never writes one.
     SilentGrandchild = "silent-grandchild",
+    /// Takes the channel and never reads from it.
+    Deaf = "deaf",
+    /// Starts a hundred processes after `ready`, and writes lines to standard error for ever.
+    Swarm = "swarm",
     /// Refuses the channel with 401.
     RefuseChannel = "refuse-channel",
     /// Keeps to itself what came with an event, which otherwise is shown. The faults from here on do so
@@ -195,19 +199,31 @@ impl Fault {
                 println!("stray: {secret}");
                 eprintln!("leaked: {secret}");
             }
-            Self::FloodStdout => {
-                std::thread::spawn(|| {
-                    let mut out = std::io::stdout().lock();
-                    let mut line = 0_u64;
-                    while writeln!(out, "{line} and so on").is_ok() {
-                        line += 1;
-                    }
-                });
+            Self::FloodStdout => flood(std::io::stdout()),
+            Self::Swarm => {
+                for _ in 0..100 {
+                    Command::new(std::env::current_exe()?)
+                        .arg("--linger")
+                        .stdin(Stdio::null())
+                        .stderr(Stdio::null())
+                        .spawn()?;
+                }
+                flood(std::io::stderr());
             }
             _ => {}
         }
         Ok(())
     }
+}
+
+/// Writes lines for ever.
+fn flood(mut out: impl Write + Send + 'static) {
+    std::thread::spawn(move || {
+        let mut line = 0_u64;
+        while writeln!(out, "{line} and so on").is_ok() {
+            line += 1;
+        }
+    });
 }
 
 fn linger() -> ! {

@@ -15,6 +15,11 @@
 //! | `GET /hanging` | answers once `/hang` is being asked |
 //! | `GET /abandoned` | answers once a caller of `/hang` has gone |
 //! | `GET /half` | breaks off in the middle of its body once SIGTERM has come |
+//! | `GET /redirect` | answers with 302 |
+//! | `GET /headers` | answers with 100 MB of headers |
+//! | `POST /calls` | makes 10,000 calls at once |
+//! | `GET /answered` | answers once as many messages have come over the channel |
+//! | `POST /mute` | health is never answered from now on |
 //! | `GET /version` | answers with the version in the manifest |
 //! | `POST /_events` | takes an event |
 
@@ -41,6 +46,9 @@ use tokio_tungstenite::tungstenite::protocol::{CloseFrame, Role};
 use crate::faults::Fault;
 use crate::{Arguments, BoxError};
 
+/// How many calls `/calls` makes.
+const CALLS: usize = 10_000;
+
 type Reply = Response<BoxBody<Bytes, hyper::Error>>;
 type Socket = WebSocketStream<TokioIo<Upgraded>>;
 
@@ -61,6 +69,9 @@ pub(crate) struct State {
     terminated: watch::Sender<bool>,
     /// Callers of `/hang` that have come, and that have gone.
     hanging: watch::Sender<usize>,
+    /// Messages that have come over the channel.
+    came: watch::Sender<usize>,
+    mute: AtomicBool,
     abandoned: watch::Sender<usize>,
 }
 
@@ -99,6 +110,8 @@ impl State {
             busy: watch::Sender::new(0),
             terminated: watch::Sender::new(false),
             hanging: watch::Sender::new(0),
+            came: watch::Sender::new(0),
+            mute: AtomicBool::new(false),
             abandoned: watch::Sender::new(0),
         })
     }
@@ -165,6 +178,9 @@ fn header<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
 async fn answer(state: Arc<State>, mut request: Request<Incoming>) -> Reply {
     let path = request.uri().path().to_owned();
     if path == "/health" {
+        if state.mute.load(Ordering::SeqCst) {
+            std::future::pending::<()>().await;
+        }
         return match state.sick.load(Ordering::SeqCst) {
             true => reply(StatusCode::INTERNAL_SERVER_ERROR, "sick"),
             false => reply(StatusCode::OK, "ok"),
@@ -235,6 +251,36 @@ async fn answer(state: Arc<State>, mut request: Request<Incoming>) -> Reply {
             }
             Err(_) => reply(StatusCode::BAD_REQUEST, ""),
         },
+        (&Method::GET, "/redirect") => {
+            let mut redirect = reply(StatusCode::FOUND, "");
+            redirect.headers_mut().insert("location", header_value("/version"));
+            redirect
+        }
+        (&Method::GET, "/headers") => {
+            let mut endless = reply(StatusCode::OK, "");
+            let megabyte = header_value(&"x".repeat(1024 * 1024));
+            for _ in 0..100 {
+                endless.headers_mut().append("x-endless", megabyte.clone());
+            }
+            endless
+        }
+        (&Method::POST, "/calls") => {
+            for id in 0..CALLS {
+                let call = serde_json::json!({"type": "request", "id": id, "call": {
+                    "method": "list_projects", "params": {},
+                }});
+                order(&state, Order::Send(call.to_string())).await;
+            }
+            reply(StatusCode::ACCEPTED, "")
+        }
+        (&Method::GET, "/answered") => {
+            let _ = state.came.subscribe().wait_for(|came| *came >= CALLS).await;
+            reply(StatusCode::OK, "")
+        }
+        (&Method::POST, "/mute") => {
+            state.mute.store(true, Ordering::SeqCst);
+            reply(StatusCode::OK, "")
+        }
         (&Method::POST, "/sick" | "/well") => {
             state.sick.store(path == "/sick", Ordering::SeqCst);
             reply(StatusCode::OK, "")
@@ -314,34 +360,40 @@ fn channel(state: &Arc<State>, request: &mut Request<Incoming>) -> Reply {
     })
 }
 
-/// Carries out orders and keeps what comes, until one side ends the channel.
-async fn serve_channel(mut socket: Socket, state: &State) {
+/// Carries out orders and keeps what comes, until one side ends the channel. Neither waits for the other.
+async fn serve_channel(socket: Socket, state: &State) {
     let mut orders = state.take_orders.lock().await;
-    loop {
-        tokio::select! {
-            message = socket.next() => match message {
-                Some(Ok(Message::Text(text))) => {
-                    state.fault.on_frame(text.as_str(), &mut *state.bad_frames.lock().await);
-                    if state.frames.send(text.to_string()).await.is_err() {
-                        return;
-                    }
-                }
-                Some(Ok(_)) => {}
-                Some(Err(_)) | None => return,
-            },
-            order = orders.recv() => {
-                let message = match order {
-                    Some(Order::Send(text)) => Message::text(text),
-                    Some(Order::Close) => Message::Close(Some(CloseFrame {
-                        code: 1001.into(),
-                        reason: "going away".into(),
-                    })),
-                    Some(Order::Drop) | None => return,
-                };
-                if socket.send(message).await.is_err() {
-                    return;
-                }
+    let (mut sink, mut source) = socket.split();
+    let keep = async {
+        if state.fault == Fault::Deaf {
+            std::future::pending::<()>().await;
+        }
+        while let Some(Ok(message)) = source.next().await {
+            if let Message::Text(text) = message {
+                state.came.send_modify(|came| *came += 1);
+                state.fault.on_frame(text.as_str(), &mut *state.bad_frames.lock().await);
+                // Kept for who asks for it, as far as there is room.
+                let _ = state.frames.try_send(text.to_string());
             }
         }
+    };
+    let carry_out = async {
+        loop {
+            let message = match orders.recv().await {
+                Some(Order::Send(text)) => Message::text(text),
+                Some(Order::Close) => Message::Close(Some(CloseFrame {
+                    code: 1001.into(),
+                    reason: "going away".into(),
+                })),
+                Some(Order::Drop) | None => return,
+            };
+            if sink.send(message).await.is_err() {
+                return;
+            }
+        }
+    };
+    tokio::select! {
+        () = keep => {}
+        () = carry_out => {}
     }
 }
