@@ -149,3 +149,18 @@ async fn a_raw_channel_sends_and_gets_single_frames() {
     drop(channel);
     assert_eq!(plugin.http().health().await.unwrap(), 200);
 }
+
+#[tokio::test]
+async fn a_plugin_that_never_reads_loses_its_channel() {
+    let place = Place::new();
+    let plugin = place.fixture("deaf").dialect(Dialect::Two).start().await.unwrap();
+    let channel = plugin.dial_channel(Arc::new(MemoryPlatform::sample())).await.unwrap();
+    let mut large = event("project.created");
+    large.data = json!({"much": "x".repeat(1024 * 1024)});
+    // Time goes on by itself now, as soon as everybody waits.
+    tokio::time::pause();
+    let error = channel.emit(large).await.unwrap_err();
+    assert!(matches!(error, ChannelError::Ended(_)), "{error:?}");
+    let ChannelEnd::Lost { reason } = channel.closed().await else { panic!("it ended in peace") };
+    assert_eq!(reason, "the plugin has not read from it for 30 s");
+}

@@ -27,6 +27,9 @@ const BUDGET_KIB: usize = 256 * 1024;
 const CALL_KIB: usize = 256;
 /// How long the connection's end is waited for after a close frame.
 const AFTER_CLOSE: Duration = Duration::from_secs(2);
+/// How long one frame may take to be written. A plugin that reads nothing for so long gets nothing more
+/// over this channel.
+const WRITE_PATIENCE: Duration = Duration::from_secs(30);
 /// The close code that stands for a close frame without one (RFC 6455, section 7.4.1).
 const NO_CODE: u16 = 1005;
 
@@ -102,11 +105,25 @@ pub(super) fn spawn(
     let (stream, tap) = raw.into_parts();
     let (sink, source) = stream.split();
     let (closing, host_closes) = watch::channel(false);
-    let writer = tokio::spawn(write(sink, frames, closing, tap.clone()));
+    let (stuck, unread) = oneshot::channel();
+    let writer = tokio::spawn(write(sink, frames, closing, stuck, tap.clone()));
     let stop_writer = writer.abort_handle();
     let reader = tokio::spawn(async move {
         let pings = serving.pings.clone();
-        let end = read(source, serving, host_closes, tap).await;
+        let unread = async {
+            if unread.await.is_err() {
+                // The writing task has ended in another way, which the reading one meets as well.
+                std::future::pending::<()>().await;
+            }
+        };
+        let end = tokio::select! {
+            end = read(source, serving, host_closes, tap) => end,
+            () = unread => {
+                let seconds = WRITE_PATIENCE.as_secs();
+                let reason = format!("the plugin has not read from it for {seconds} s");
+                ChannelEnd::Lost { reason }
+            }
+        };
         stop_writer.abort();
         report.send_replace(Some(end));
         pings.give_up();
@@ -118,6 +135,7 @@ async fn write(
     mut sink: Sink,
     mut frames: mpsc::Receiver<Outgoing>,
     closing: watch::Sender<bool>,
+    stuck: oneshot::Sender<()>,
     tap: Tap,
 ) {
     while let Some(Outgoing { message, written }) = frames.recv().await {
@@ -125,9 +143,15 @@ async fn write(
             closing.send_replace(true);
         }
         record(&tap, Direction::ToPlugin, &message);
-        if sink.send(message).await.is_err() {
+        match tokio::time::timeout(WRITE_PATIENCE, sink.send(message)).await {
+            Ok(Ok(())) => {}
             // The reading task meets the same end and tells of it.
-            return;
+            Ok(Err(_)) => return,
+            Err(_) => {
+                // The reading task may have ended meanwhile.
+                let _ = stuck.send(());
+                return;
+            }
         }
         if let Some(written) = written {
             // Whoever sent the frame may have given up.
