@@ -49,6 +49,8 @@ mod discovery;
 pub mod http;
 mod launch;
 mod memory_platform;
+#[cfg(feature = "server")]
+mod metrics;
 mod platform;
 mod plugin;
 #[cfg(feature = "server")]

@@ -41,6 +41,7 @@ async fn only_administrators_get_more_than_the_list() {
     front.get("", "/api/x/plugins").await.is_problem(401, "signed-in");
     let guarded = [
         (Method::GET, "/api/x/_status"),
+        (Method::GET, "/api/x/_metrics"),
         (Method::GET, "/api/x/plugins/one"),
         (Method::GET, "/api/x/plugins/one/logs"),
         (Method::POST, "/api/x/plugins/one/restart"),
@@ -201,4 +202,33 @@ async fn the_plugins_documents_come_and_go_with_them() {
     std::fs::remove_file(hosting.file("items")).unwrap();
     host.reload().await.unwrap();
     assert_eq!(front.get("bob", "/api/x/openapi.json").await.json(), own);
+}
+
+#[tokio::test]
+async fn what_happens_is_counted() {
+    let (_hosting, host, front) = two().await;
+    for target in ["/version", "/version", "/no-such-route", "/_events"] {
+        front.get("ada", &format!("/api/x/one{target}")).await;
+    }
+    front.get("ada", "/api/x/made-up/version").await;
+    post(&front, "/api/x/events", json!({"event_type": "shop.opened"})).await;
+    let answer = front.get("ada", "/api/x/_metrics").await;
+    let text = String::from_utf8_lossy(&answer.body);
+    let lines = [
+        r#"temps_plugin_requests_total{plugin="one",status="2xx"} 2"#,
+        r#"temps_plugin_requests_total{plugin="one",status="4xx"} 2"#,
+        r#"temps_plugin_request_duration_seconds_count{plugin="one"} 4"#,
+        r#"temps_plugin_events_total{plugin="one",result="channel"} 1"#,
+        r#"temps_plugin_up{plugin="one"} 1.0"#,
+        r#"temps_plugin_up{plugin="broken"} 0.0"#,
+        r#"temps_plugin_restarts{plugin="broken"} 3.0"#,
+        r#"temps_plugin_state{plugin="broken",state="failed"} 1"#,
+        r#"temps_plugin_processes{plugin="one"} 1.0"#,
+        "# EOF",
+    ];
+    for line in lines {
+        assert!(text.lines().any(|found| found == line), "{line} is missing in:\n{text}");
+    }
+    assert!(!text.contains("made-up"), "{text}");
+    drop(host);
 }

@@ -3,6 +3,7 @@
 mod access;
 mod events;
 mod logs;
+mod metrics;
 mod openapi;
 mod plugins;
 
@@ -38,6 +39,7 @@ impl PluginHost {
     /// | `GET /x/openapi.json` | callers | this API and those of the plugins, as one document |
     /// | `GET /x/_docs/` | all | Swagger UI, which asks for that document |
     /// | `GET /x/_status` | administrators | everything about all plugins |
+    /// | `GET /x/_metrics` | administrators | what is counted, for Prometheus |
     /// | `GET /x/plugins/{plugin}` | administrators | everything about one |
     /// | `GET /x/plugins/{plugin}/logs` | administrators | its standard error, as server-sent events |
     /// | `POST /x/plugins/{plugin}/restart` | administrators | starts it again |
@@ -56,6 +58,7 @@ impl PluginHost {
             .route("/x/plugins/{name}/logs", get(logs::logs))
             .route("/x/events", post(events::fire))
             .route("/x/_status", get(plugins::status))
+            .route("/x/_metrics", get(metrics::metrics))
             .route("/x/openapi.json", get(openapi::document))
             .merge(SwaggerUi::new("/x/_docs").config(Config::from("../openapi.json")))
             .method_not_allowed_fallback(wrong_method)

@@ -7,7 +7,7 @@ use serde_json::{Map, Value, json};
 use utoipa::OpenApi;
 
 use super::access::SignedIn;
-use super::{events, logs, plugins};
+use super::{events, logs, metrics, plugins};
 use crate::plugin_host::PluginHost;
 use crate::proxy::PREFIX;
 
@@ -22,6 +22,7 @@ use crate::proxy::PREFIX;
         plugins::reload,
         logs::logs,
         events::fire,
+        metrics::metrics,
     )
 )]
 struct Own;

@@ -19,6 +19,7 @@ use crate::authenticator::{Authenticator, NobodySignedIn};
 use crate::dialect_memory::DialectMemory;
 use crate::discovery::PluginsDirectory;
 use crate::memory_platform::MemoryPlatform;
+use crate::metrics::Metrics;
 use crate::platform::Platform;
 use crate::proxy::ProxyPolicy;
 use crate::supervise::Supervision;
@@ -192,6 +193,7 @@ impl PluginHostBuilder {
             numbers: 0.into(),
             loads: 0.into(),
             closed: false.into(),
+            metrics: Metrics::new(),
         });
         inner.start_all().await?;
         Ok(PluginHost { inner, orphans: orphans.into_iter().collect::<Vec<Orphan>>().into() })

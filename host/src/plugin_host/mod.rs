@@ -56,6 +56,7 @@ use crate::api::can_be_reached;
 use crate::discovery::{DiscoveryError, PluginFile, PluginsDirectory, Scan};
 use crate::http::Identity;
 use crate::launch::Launcher;
+use crate::metrics::Metrics;
 use crate::plugin::RunningPlugin;
 use crate::proxy::{Problem, ProxyPolicy};
 use crate::supervise::{Delivery, EmitError, Supervision, Supervisor, Transition};
@@ -119,6 +120,7 @@ struct Inner {
     /// How often the directory was looked at. Held while that is done.
     loads: tokio::sync::Mutex<u64>,
     closed: AtomicBool,
+    metrics: Metrics,
 }
 
 impl fmt::Debug for PluginHost {
@@ -180,7 +182,9 @@ impl PluginHost {
         let emitting = named.map(|(name, plugin)| async move {
             Emitted { plugin: name, result: plugin.supervisor().emit(event.clone()).await }
         });
-        future::join_all(emitting).await
+        let emitted = future::join_all(emitting).await;
+        emitted.iter().for_each(|emitted| self.inner.metrics.emitted(emitted));
+        emitted
     }
 
     /// Looks at the directory again: starts what is new, stops what is gone, and replaces what has
@@ -205,7 +209,7 @@ impl PluginHost {
     }
 }
 
-/// What the proxy asks of the host.
+/// What the proxy and the API ask of the host.
 impl PluginHost {
     pub(crate) fn proxy_policy(&self) -> ProxyPolicy {
         self.inner.settings.proxy
@@ -224,6 +228,15 @@ impl PluginHost {
         tracing::error!(error, "nobody can tell who is asking");
         let detail = "it cannot be found out who is asking";
         Err(Problem::new(StatusCode::SERVICE_UNAVAILABLE, detail))
+    }
+
+    /// What is counted.
+    pub(crate) fn metrics(&self) -> &Metrics {
+        &self.inner.metrics
+    }
+
+    pub(crate) fn metrics_text(&self) -> Result<String, fmt::Error> {
+        self.inner.metrics.text(&self.plugins())
     }
 
     /// What lets a plugin act as a caller for a while.

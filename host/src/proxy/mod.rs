@@ -6,7 +6,7 @@ mod headers;
 mod path;
 mod problem;
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use axum::body::Body;
 use axum::extract::State;
@@ -20,6 +20,7 @@ use hyper_util::rt::TokioIo;
 use temps_plugin_schema::http::header;
 use temps_plugin_schema::{Dialect, PluginManifest};
 use tokio::sync::OwnedSemaphorePermit;
+use tracing::Instrument as _;
 use uuid::Uuid;
 
 use self::body::{Pace, Passing};
@@ -62,30 +63,32 @@ pub(crate) async fn pass_on(
     request: Request<Body>,
 ) -> Response<Body> {
     let id = Uuid::new_v4().to_string();
-    let (method, target) = (request.method().clone(), request.uri().path().to_owned());
-    match try_to(&host, request, &id).await {
-        Ok(response) => {
-            let status = response.status().as_u16();
-            tracing::debug!(request_id = id, %method, target, status, "passed on");
-            response
-        }
-        Err(problem) => {
-            let status = problem.status();
-            tracing::debug!(request_id = id, %method, target, status, "not passed on");
-            problem.of_request(&id).into_response()
-        }
+    let (began, method) = (Instant::now(), request.method().clone());
+    let path = request.uri().path().to_owned();
+    let span = tracing::info_span!("request", request_id = id, %method, path);
+    let mut plugin = None;
+    let answered = try_to(&host, request, &id, &mut plugin).instrument(span.clone()).await;
+    let response = answered.unwrap_or_else(|problem| problem.of_request(&id).into_response());
+    let (status, after) = (response.status().as_u16(), began.elapsed());
+    span.in_scope(|| tracing::debug!(plugin, status, ?after, "answered"));
+    // Names that no plugin has are not counted: callers could make up any number of them.
+    if let Some(plugin) = plugin {
+        host.metrics().answered(&plugin, status, after);
     }
+    response
 }
 
 async fn try_to(
     host: &PluginHost,
     mut request: Request<Body>,
     id: &str,
+    found: &mut Option<String>,
 ) -> Result<Response<Body>, Problem> {
     let (name, target) = split(request.uri())?;
     let not_found = || Problem::new(StatusCode::NOT_FOUND, format!("there is no plugin {name:?}"));
     let plugin = host.plugin(&name).ok_or_else(not_found)?;
     let manifest = plugin.manifest().ok_or_else(not_found)?;
+    *found = Some(name.clone());
     if path::is_reserved(target.path()) {
         return Err(Problem::new(StatusCode::NOT_FOUND, "plugins keep this path to themselves"));
     }

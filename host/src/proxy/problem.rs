@@ -33,10 +33,6 @@ impl Problem {
         self.request_id = Some(id.to_owned());
         self
     }
-
-    pub(crate) fn status(&self) -> u16 {
-        self.status
-    }
 }
 
 impl axum::response::IntoResponse for Problem {
