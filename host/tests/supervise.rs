@@ -172,6 +172,32 @@ async fn without_a_channel_dialect_1_gets_events_by_post_and_dialect_2_is_given_
 }
 
 #[tokio::test]
+async fn a_channel_that_does_not_come_back_is_posted_for_and_then_given_up() {
+    let (place, (how, _)) = (Place::new(), quick());
+    // Long enough to look at it without a channel.
+    let pause = Duration::from_secs(3600);
+    let redial = Backoff { first: pause, most: pause, jitter: 0.0 };
+    let plugin = supervise(place.fixture(""), Supervision { redial, ..how });
+    is(&plugin, State::Running).await;
+    assert_eq!(post(&plugin, "/drop").await, 202);
+    let posted = async {
+        // Over the channel as long as the host has not seen it go.
+        while !matches!(plugin.emit(event()).await, Ok(Delivery::Post)) {}
+    };
+    tokio::time::timeout(PATIENCE, posted).await.unwrap();
+    assert_eq!(plugin.status().state, State::Running);
+
+    let (place, (how, log)) = (Place::new(), quick());
+    let plugin = supervise(place.fixture(""), Supervision { redials: 3, ..how });
+    let first = is(&plugin, State::Running).await.pid;
+    assert_eq!(post(&plugin, "/refuse").await, 200);
+    assert_eq!(post(&plugin, "/drop").await, 202);
+    until(&plugin, |status| status.pid.is_some_and(|pid| Some(pid) != first)).await;
+    let lost = log.lock().unwrap()[2].clone();
+    assert!(lost.contains("its channel cannot be opened again") && lost.contains("401"), "{lost}");
+}
+
+#[tokio::test]
 async fn a_restart_on_purpose_ends_the_one_that_runs_first() {
     let (place, (how, log)) = (Place::new(), quick());
     let plugin = supervise(place.fixture(""), how);

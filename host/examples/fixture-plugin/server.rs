@@ -19,6 +19,7 @@
 //! | `GET /headers` | answers with 100 MB of headers |
 //! | `POST /calls` | makes 10,000 calls at once |
 //! | `GET /answered` | answers once as many messages have come over the channel |
+//! | `POST /refuse` | the channel is refused from now on |
 //! | `POST /mute` | health is never answered from now on |
 //! | `GET /version` | answers with the version in the manifest |
 //! | `POST /_events` | takes an event |
@@ -72,6 +73,7 @@ pub(crate) struct State {
     /// Messages that have come over the channel.
     came: watch::Sender<usize>,
     mute: AtomicBool,
+    refuse: AtomicBool,
     abandoned: watch::Sender<usize>,
 }
 
@@ -112,6 +114,7 @@ impl State {
             hanging: watch::Sender::new(0),
             came: watch::Sender::new(0),
             mute: AtomicBool::new(false),
+            refuse: AtomicBool::new(arguments.fault == Fault::RefuseChannel),
             abandoned: watch::Sender::new(0),
         })
     }
@@ -277,6 +280,10 @@ async fn answer(state: Arc<State>, mut request: Request<Incoming>) -> Reply {
             let _ = state.came.subscribe().wait_for(|came| *came >= CALLS).await;
             reply(StatusCode::OK, "")
         }
+        (&Method::POST, "/refuse") => {
+            state.refuse.store(true, Ordering::SeqCst);
+            reply(StatusCode::OK, "")
+        }
         (&Method::POST, "/mute") => {
             state.mute.store(true, Ordering::SeqCst);
             reply(StatusCode::OK, "")
@@ -347,7 +354,7 @@ async fn echo(mut socket: Socket) {
 }
 
 fn channel(state: &Arc<State>, request: &mut Request<Incoming>) -> Reply {
-    if state.fault == Fault::RefuseChannel {
+    if state.refuse.load(Ordering::SeqCst) {
         return reply(StatusCode::UNAUTHORIZED, "not you");
     }
     if state.channel_is_live.swap(true, Ordering::SeqCst) {

@@ -10,9 +10,7 @@ use crate::plugin_host::PluginHost;
 use crate::proxy::Problem;
 
 /// A caller who is signed in.
-pub(super) struct SignedIn(
-    #[allow(dead_code, reason = "that there is one is what counts")] Identity,
-);
+pub(super) struct SignedIn(Identity);
 
 /// A caller who may administer plugins.
 pub(super) struct Administrator(pub(super) Identity);
