@@ -1,4 +1,5 @@
-//! What the SDK costs: each row measures a plugin beside the same thing without the SDK, in one run.
+//! What the SDK costs: each row measures a plugin beside the same thing without the SDK, in one run. The
+//! host's rows ([`hosting`]) measure its proxy beside a plugin's own socket.
 //!
 //! The machine this runs on is shared and noisy, so nothing here is an absolute number that must
 //! hold. Two sides take turns, round after round ([`rounds`]), and the ratio of each pair of rounds
@@ -20,6 +21,7 @@ pub mod app;
 pub mod channel;
 mod error;
 pub mod host;
+pub mod hosting;
 pub mod load;
 pub mod memory;
 pub mod node;

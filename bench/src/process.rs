@@ -33,6 +33,8 @@ pub enum Binary {
     Bare,
     /// Sends back 128 bytes.
     Ping,
+    /// A host of other plugins.
+    Host,
 }
 
 impl Binary {
@@ -46,6 +48,7 @@ impl Binary {
             Self::Plugin => "bench-plugin",
             Self::Bare => "bench-bare",
             Self::Ping => "bench-ping",
+            Self::Host => "bench-host",
         };
         let own = std::env::current_exe().map_err(BenchError::system("find this program"))?;
         let path = own.with_file_name(name);
@@ -299,7 +302,7 @@ fn tail(log: &Path) -> String {
 }
 
 /// A directory with a path short enough for a socket.
-fn directory() -> Result<TempDir, BenchError> {
+pub(crate) fn directory() -> Result<TempDir, BenchError> {
     tempfile::Builder::new().prefix("tpb").tempdir().map_err(BenchError::system("make a directory"))
 }
 

@@ -11,7 +11,7 @@ use crate::node::{self, Node};
 use crate::process::{Binary, Process};
 use crate::python::{self, Python};
 use crate::report::{Report, Row};
-use crate::{BenchError, channel, load, memory, size, spawn};
+use crate::{BenchError, channel, hosting, load, memory, size, spawn};
 
 /// One kind of measurement.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -30,6 +30,12 @@ pub enum Measurement {
     Growth,
     /// The size of the binary.
     Size,
+    /// Requests per second through the host's proxy.
+    HostThroughput,
+    /// The time of a request through it.
+    HostLatency,
+    /// A host of many plugins: how soon they run, and in how much memory.
+    HostStart,
     /// Requests per second to an ASGI application, beside granian and uvicorn.
     PythonThroughput,
     /// The time of a request to it at one connection.
@@ -58,7 +64,7 @@ pub enum Measurement {
     NodeEvent,
 }
 
-/// One measurement by its name, or all of a language's by its name.
+/// One measurement by its name, or all of the host's or a language's by its name.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Selection(Vec<Measurement>);
 
@@ -75,7 +81,7 @@ impl FromStr for Selection {
             return Ok(Self(chosen));
         }
         let names: Vec<_> = all.iter().map(|one| one.name()).collect();
-        Err(format!("there are {}; python and node are all of theirs", names.join(", ")))
+        Err(format!("there are {}; host, python and node are all of theirs", names.join(", ")))
     }
 }
 
@@ -160,6 +166,9 @@ impl Measurement {
             Self::Idle => memory::idle(effort.idle)?.into(),
             Self::Growth => memory::growth(effort.growth)?.into(),
             Self::Size => vec![size::measure()?],
+            Self::HostThroughput => hosting::throughput(effort.throughput)?,
+            Self::HostLatency => hosting::latency(effort.latency)?,
+            Self::HostStart => hosting::start(effort.idle)?,
             Self::PythonThroughput => {
                 self.on(python, |python| python::throughput(python, effort.throughput))?
             }

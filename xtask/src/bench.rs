@@ -28,6 +28,7 @@ const IN_NODE: &str = "node";
                   cargo xtask bench                     everything, in about ten minutes\n  \
                   cargo xtask bench --quick             rough numbers, soon\n  \
                   cargo xtask bench --only channel      one measurement; a wrong name lists them all\n  \
+                  cargo xtask bench --only host         the host's proxy, and a hundred plugins\n  \
                   cargo xtask bench --only python-idle  one in Python\n  \
                   cargo xtask bench --only node         all of those in Node"
 )]

@@ -139,6 +139,7 @@ impl Config {
             head_timeout: self.proxy.head_timeout.map_or(all.head_timeout, |span| span.0),
             idle_timeout: self.proxy.idle_timeout.map_or(all.idle_timeout, |span| span.0),
             most_in_flight: most.unwrap_or(all.most_in_flight),
+            ..all
         }
     }
 }

@@ -56,10 +56,12 @@ impl PluginHttp {
         dialect: Dialect,
         secret: Secret,
         tap: Tap,
+        kept: usize,
     ) -> Self {
         let connector = Connector::new(socket_path);
         let client = Client::builder(TokioExecutor::new())
             .pool_idle_timeout(IDLE)
+            .pool_max_idle_per_host(kept)
             .pool_timer(TokioTimer::new())
             .build(connector.clone());
         Self {
@@ -86,7 +88,7 @@ impl PluginHttp {
         tap: Option<Arc<dyn WireTap>>,
     ) -> Self {
         let tap = Tap::new(tap, Redactor::new([secret.clone()]));
-        Self::new(socket_path, health_path, dialect, secret, tap)
+        Self::new(socket_path, health_path, dialect, secret, tap, usize::MAX)
     }
 
     /// A request to `target`, a path with or without a query, such as `/echo?x=1`.

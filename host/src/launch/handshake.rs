@@ -244,6 +244,7 @@ impl Starting {
             self.dialect,
             self.secret.clone(),
             self.tap.clone(),
+            self.launcher.kept_connections,
         );
         if self.launcher.check_health
             && let Err(kind) = self.check_health(&http).await

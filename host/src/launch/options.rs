@@ -99,6 +99,7 @@ pub struct Launcher {
     pub(super) check_health: bool,
     pub(super) tail: TailLimits,
     pub(super) tap: Option<Arc<dyn WireTap>>,
+    pub(super) kept_connections: usize,
     pub(super) on_spawn: Option<Arc<OnSpawn>>,
     pub(super) on_stderr: Option<Arc<OnLine>>,
 }
@@ -138,6 +139,7 @@ impl Launcher {
             check_health: true,
             tail: TailLimits::DEFAULT,
             tap: None,
+            kept_connections: usize::MAX,
             on_spawn: None,
             on_stderr: None,
         }
@@ -265,6 +267,13 @@ impl Launcher {
     /// Shows everything that passes to `tap`.
     pub fn tap(mut self, tap: Arc<dyn WireTap>) -> Self {
         self.tap = Some(tap);
+        self
+    }
+
+    /// Keeps at most so many connections to the plugin's socket open while nothing is under way on them,
+    /// instead of as many as there have been (HT-35). With 0 each request has one of its own.
+    pub fn kept_connections(mut self, most: usize) -> Self {
+        self.kept_connections = most;
         self
     }
 

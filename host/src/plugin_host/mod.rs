@@ -323,6 +323,7 @@ impl Inner {
             .launcher(self.ground.socket(number), self.ground.data_of(file))
             .detect_with(settings.dialects.clone())
             .step_timeout(settings.step_timeout)
+            .kept_connections(settings.proxy.kept_connections)
             .on_spawn(move |pid| records.write(number, &program, pid, false));
         for (name, value) in &settings.environment {
             launcher = launcher.env(name, value);

@@ -44,15 +44,20 @@ pub struct ProxyPolicy {
     /// How many requests may be under way to one plugin, upgraded connections included. One more is
     /// answered with 503.
     pub most_in_flight: usize,
+    /// How many connections to one plugin are kept for the next requests while nothing is under way on
+    /// them. Each is closed after a minute without any.
+    pub kept_connections: usize,
 }
 
 impl Default for ProxyPolicy {
-    /// A minute to begin, ten minutes between two pieces of a body, 1,024 requests at a time.
+    /// A minute to begin, ten minutes between two pieces of a body, 1,024 requests at a time, and every
+    /// connection kept.
     fn default() -> Self {
         Self {
             head_timeout: Duration::from_secs(60),
             idle_timeout: Duration::from_secs(600),
             most_in_flight: 1024,
+            kept_connections: usize::MAX,
         }
     }
 }
