@@ -20,6 +20,7 @@ defects! {
             "stop/drains",
             "stop/signal-after-signal",
             "auth/events-signature",
+            "everything/event-burst",
         ],
     );
     CONTENT_TYPE_REQUIRED = defect(

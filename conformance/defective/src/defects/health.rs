@@ -56,6 +56,7 @@ defects! {
     )
     .and(&[
         "everything/others-are-served",
+        "everything/parallel-requests",
         "everything/print",
         "everything/print-to-stderr",
         "faults/half-closed",
@@ -74,6 +75,7 @@ defects! {
             "health/beside-idle-connections",
             "everything/others-are-served",
             "faults/slow-senders",
+            "everything/parallel-requests",
         ],
     );
     WORKER_PER_CONNECTION = defect(
@@ -85,6 +87,7 @@ defects! {
             "everything/call-many-at-once",
             "everything/others-are-served",
             "faults/slow-senders",
+            "everything/parallel-requests",
         ],
     );
 }

@@ -76,7 +76,7 @@ defects! {
     );
     DROPS_READ_AHEAD = defect(
         "http/drops-read-ahead",
-        "forgets what it has read beyond the head of a GET",
+        "forgets what it has read beyond a GET without a body",
         &["http/pipelined-requests"],
     );
     EXITS_ON_NO_ASCII = defect(

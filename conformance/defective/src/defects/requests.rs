@@ -11,7 +11,7 @@ defects! {
     JSON_WITH_A_COMMA = defect(
         "requests/json-with-a-comma",
         "sends errors as JSON that is none",
-        &["requests/json", "everything/status"],
+        &["requests/json", "everything/status", "everything/bytes"],
     );
     API_QUERY_LEFT_OUT = defect(
         "requests/api-query-left-out",

@@ -4,6 +4,8 @@ use super::{defect, defects};
 
 /// Every check that looks at the exit status and at the socket file after a stop.
 const ORDERLY_ENDS: &[&str] = &[
+    "everything/drains",
+    "everything/drains-streams",
     "everything/failing-shutdown",
     "everything/open-websocket",
     "everything/stop-before-start",
@@ -23,6 +25,8 @@ defects! {
         "obeys SIGINT only",
         &[
             "everything/api-token-not-logged",
+            "everything/drains",
+            "everything/drains-streams",
             "everything/failing-shutdown",
             "everything/lifecycle",
             "everything/open-websocket",

@@ -68,7 +68,9 @@ impl Request {
             proof: Proof::default(),
         };
         let _ = buffer.split_to(length);
-        if request.method == "GET" && http::DROPS_READ_AHEAD.active() {
+        let bare =
+            request.method == "GET" && matches!(request.body, BodyKind::Done | BodyKind::Length(0));
+        if bare && http::DROPS_READ_AHEAD.active() {
             buffer.clear();
         }
         Head::Whole(Box::new(request))
