@@ -68,6 +68,7 @@ fn event(size: usize) -> PluginEvent {
 async fn no_plugin_takes_more_of_the_host_than_its_share() {
     // What is needed once, whatever plugins do, does not count.
     let (_hosting, host, front) = beside("", PATIENCE).await;
+    is(&of_file(&host, "bad"), State::Running).await;
     front.get("ada", "/api/x/bad/version").await;
     host.shutdown("enough").await;
     let before = memory();
@@ -102,6 +103,7 @@ async fn no_plugin_takes_more_of_the_host_than_its_share() {
     }
 
     let (_hosting, host, front) = beside("", PATIENCE).await;
+    is(&of_file(&host, "bad"), State::Running).await;
     front.get("ada", "/api/x/bad/headers").await.is_problem(502, "did not answer properly");
     all_is_well(&front, before, "100 MB of headers").await;
     let redirect = front.get("ada", "/api/x/bad/redirect").await;
@@ -117,14 +119,14 @@ async fn no_plugin_takes_more_of_the_host_than_its_share() {
     host.shutdown("enough").await;
 
     // Health that is never answered ends it, and another one is started.
-    let (hosting, host, front) = beside("", Duration::from_secs(1)).await;
+    let (hosting, host, front) = beside("", Duration::from_secs(3)).await;
     let bad = of_file(&host, "bad");
-    let pid = bad.status().pid.unwrap();
+    let pid = is(&bad, State::Running).await.pid.unwrap();
     assert_eq!(front.ask(Method::POST, "ada", "/api/x/bad/mute").await.status, 200);
     until(&bad, |status| status.pid.is_some_and(|now| now != pid)).await;
     assert!(!exists(pid));
     let log = hosting.log.lock().unwrap().join("\n");
-    assert!(log.contains("not healthy 2 times in a row: no answer within 1 s"), "{log}");
+    assert!(log.contains("not healthy 2 times in a row: no answer within 3 s"), "{log}");
     all_is_well(&front, before, "health without an answer").await;
     host.shutdown("enough").await;
 
