@@ -79,6 +79,11 @@ body { max-width: 60rem; margin: 2rem auto; padding: 0 1rem; }
 table { border-collapse: collapse; width: 100%; }
 th, td { text-align: left; padding: .4rem .8rem .4rem 0; vertical-align: top; border-bottom: 1px solid #8884; }
 .why { opacity: .75; overflow-wrap: anywhere; }
+@media (max-width: 40rem) {
+  thead { display: none; }
+  tr { display: block; padding: .6rem 0; border-bottom: 1px solid #8884; }
+  td { display: block; padding: 0; border: 0; overflow-wrap: anywhere; }
+}
 ";
 
 fn frame(content: Markup) -> Markup {
