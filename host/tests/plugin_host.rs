@@ -95,6 +95,7 @@ async fn a_name_belongs_to_the_first_file_by_path_however_late_it_is() {
         assert!(status.reason.contains(&path), "{path} is missing in: {}", status.reason);
     }
     assert!(!exists(pid));
+    assert_eq!((slow.name().as_deref(), quick.name()), (Some("same"), None));
     assert_eq!(version(&host, "same").await, "1.0.0");
 
     // Started by hand, it is refused again, and the other one serves on.

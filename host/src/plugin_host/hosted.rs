@@ -162,6 +162,11 @@ impl HostedPlugin {
         self.manifest.swap(Some(manifest))
     }
 
+    /// Somebody else has it now, and would be taken for this one in events and metrics.
+    pub(super) fn loses_its_name(&self) {
+        self.manifest.store(None);
+    }
+
     /// Whether it may be reached: one that is to replace another may only once it runs.
     pub(super) fn is_in_place(&self) -> bool {
         self.in_place.load(atomic::Ordering::Acquire)

@@ -74,6 +74,7 @@ impl Registry {
         };
         if let Some(displaced) = displaced {
             displaced.supervisor().refuse(&taken(&name, plugin, &displaced));
+            displaced.loses_its_name();
         }
         plugin.said(manifest);
         if plugin.is_in_place() {
